@@ -1,0 +1,402 @@
+/** The LeasePolicy resource: one schema that gives the CRD, the validation and the TypeScript types. */
+import Type, {type Static} from 'typebox';
+import {GROUP, objectMetaSchema, VERSION} from './objects.ts';
+
+/** A CEL rule of a CRD; the message tells the user what to write instead. */
+export type CelRule = {rule: string; message: string; fieldPath?: string};
+
+const rules = (...list: CelRule[]) => ({'x-kubernetes-validations': list});
+
+const DNS_LABEL = '^[a-z0-9]([-a-z0-9]*[a-z0-9])?$';
+const LABEL_KEY = '([a-z0-9]([-a-z0-9.]*[a-z0-9])?/)?[A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?';
+
+const labelSelector = (description: string) =>
+  Type.Object(
+    {
+      matchLabels: Type.Optional(Type.Record(Type.String(), Type.String(), {maxProperties: 64})),
+      matchExpressions: Type.Optional(
+        Type.Array(
+          Type.Object({
+            key: Type.String({minLength: 1, maxLength: 317}),
+            operator: Type.String({enum: ['In', 'NotIn', 'Exists', 'DoesNotExist']}),
+            values: Type.Optional(Type.Array(Type.String({maxLength: 63}), {maxItems: 100})),
+          }),
+          {maxItems: 64},
+        ),
+      ),
+    },
+    {description, default: {}},
+  );
+
+const kindRef = Type.Object({
+  apiVersion: Type.String({
+    description: 'Group and version of the kind, such as apps/v1.',
+    minLength: 1,
+    maxLength: 253,
+    default: 'apps/v1',
+  }),
+  kind: Type.String({
+    description: 'The kind, such as Deployment.',
+    maxLength: 63,
+    ...rules({
+      rule: "self.matches('^[A-Z][A-Za-z0-9]*$')",
+      message: 'kind is the kind as in a manifest: write Deployment, not deployments',
+    }),
+  }),
+});
+
+const workloads = Type.Object(
+  {
+    kinds: Type.Array(kindRef, {
+      description: 'Kinds whose objects are subjects. Each kind may stand here once.',
+      default: [{apiVersion: 'apps/v1', kind: 'Deployment'}],
+      minItems: 1,
+      maxItems: 16,
+      'x-kubernetes-list-type': 'map',
+      'x-kubernetes-list-map-keys': ['kind'],
+    }),
+    namespaceSelector: labelSelector(
+      'Labels of the namespaces; empty selects all but kube-system, kube-public and kube-node-lease.',
+    ),
+    selector: labelSelector('Labels of the workloads; empty selects all.'),
+  },
+  {description: 'Workloads, each of which has one Lease.', default: {}},
+);
+
+const hash = Type.Object(
+  {
+    of: Type.Array(
+      Type.String({
+        maxLength: 323,
+        ...rules({
+          rule: `self in ['kind', 'namespace', 'name'] || self.matches('^label:${LABEL_KEY}$')`,
+          message: 'a part of hash.of is one of kind, namespace, name, label:KEY',
+        }),
+      }),
+      {
+        description: 'Parts of the subject that are hashed, in this order, joined by "/".',
+        default: ['name'],
+        minItems: 1,
+        maxItems: 8,
+        ...rules({
+          rule: 'self.all(part, self.filter(other, other == part).size() == 1)',
+          message: 'hash.of names a part twice: list each part once',
+        }),
+      },
+    ),
+    algorithm: Type.String({description: 'The hash function.', enum: ['SHA256'], default: 'SHA256'}),
+    encoding: Type.String({
+      description:
+        'Hex; Base32 (lower case, no padding); Safe (hex digits as bcdfghjkmnpqrstv: no vowels, no look-alikes).',
+      enum: ['Hex', 'Base32', 'Safe'],
+      default: 'Hex',
+    }),
+    length: Type.Integer({
+      description: 'Characters of the encoded hash that are used.',
+      minimum: 6,
+      maximum: 64,
+      default: 10,
+    }),
+  },
+  {
+    default: {},
+    ...rules({
+      rule: "self.encoding != 'Base32' || self.length <= 52",
+      message: 'a SHA-256 in Base32 has 52 characters: write a hash.length of at most 52',
+    }),
+  },
+);
+
+const naming = Type.Object(
+  {
+    prefix: Type.String({
+      description: 'The product, the variable {prefix} of the template.',
+      maxLength: 63,
+      ...rules({
+        rule: `self.matches('${DNS_LABEL}')`,
+        message: 'prefix must be a DNS label: lower-case letters, digits and "-", such as payments',
+      }),
+    }),
+    template: Type.String({
+      description: 'Variables: {prefix} {namespace} {kind} {name} {label:KEY} {hash}.',
+      maxLength: 512,
+      default: '{prefix}-{hash}',
+      ...rules(
+        {
+          rule: `self.matches('^([-a-z0-9.]|\\\\{(prefix|namespace|kind|name|hash|label:${LABEL_KEY})\\\\})+$')`,
+          message:
+            'template has only lower-case letters, digits, "-", "." and the variables {prefix} {namespace} {kind} {name} {label:KEY} {hash}',
+        },
+        {
+          rule: "self.contains('{hash}') || self.contains('{name}')",
+          message:
+            'template could give two subjects one Lease: write {hash} or {name} into it, such as {prefix}-{hash}',
+        },
+        {
+          rule: "self.contains('{hash}') || !self.contains('}{')",
+          message: 'template has two variables side by side: put "-" or "." between them, or use {hash}',
+        },
+        {
+          rule: "self.contains('{hash}') || !self.contains('{label:')",
+          message: 'a template with {label:KEY} could give two subjects one Lease: add {hash}',
+        },
+      ),
+    }),
+    hash,
+  },
+  {description: 'How the Lease of a subject is named.'},
+);
+
+const lease = Type.Object(
+  {
+    namespace: Type.String({
+      description: 'Namespace of the Leases; empty: that of the workload.',
+      maxLength: 63,
+      default: '',
+      ...rules({
+        rule: `self == '' || self.matches('${DNS_LABEL}')`,
+        message: 'lease.namespace is the name of a namespace, or empty for that of the workload',
+      }),
+    }),
+    create: Type.Boolean({description: 'Create a Lease that is missing.', default: true}),
+    adopt: Type.Boolean({
+      description: 'Label and register a Lease that already has the right name.',
+      default: true,
+    }),
+    durationSeconds: Type.Integer({
+      description: 'spec.leaseDurationSeconds of a Lease that we create, in seconds.',
+      minimum: 1,
+      maximum: 86_400,
+      default: 15,
+    }),
+    labels: Type.Record(Type.String(), Type.String({maxLength: 63}), {
+      description: 'Further labels of the Leases. One that is taken out of this list stays on its Leases.',
+      default: {},
+      maxProperties: 32,
+      ...rules({
+        rule: "self.all(key, !key.startsWith('leasepolicy.dev/'))",
+        message: 'labels that begin with leasepolicy.dev/ are written by the operator: choose another key',
+      }),
+    }),
+  },
+  {default: {}},
+);
+
+const exemption = Type.Object({
+  namespace: Type.String({description: 'A namespace, or "*" for all.', minLength: 1, maxLength: 63}),
+  name: Type.String({description: 'The exact name of the Lease.', minLength: 1, maxLength: 253}),
+  reason: Type.String({
+    description: 'Why it is exempt, for those who read this later.',
+    minLength: 1,
+    maxLength: 512,
+  }),
+  until: Type.Optional(
+    Type.String({format: 'date-time', description: 'The exemption ends at this moment by itself.'}),
+  ),
+});
+
+const enforcement = Type.Object(
+  {
+    names: Type.String({
+      description: 'What happens to a Lease that no policy allows. Audit: a finding.',
+      enum: ['Audit'],
+      default: 'Audit',
+    }),
+    durationSeconds: Type.Object(
+      {
+        min: Type.Integer({minimum: 1, maximum: 2_147_483_647, default: 1}),
+        max: Type.Integer({minimum: 1, maximum: 2_147_483_647, default: 3600}),
+      },
+      {
+        description: 'Bounds of spec.leaseDurationSeconds, in seconds; outside them a Lease is a finding.',
+        default: {},
+        ...rules({
+          rule: 'self.min <= self.max',
+          message: 'durationSeconds.min is above max: write a min that is at most max',
+        }),
+      },
+    ),
+    exempt: Type.Array(exemption, {
+      description: 'Leases that no naming rule applies to.',
+      default: [],
+      maxItems: 256,
+    }),
+  },
+  {default: {}},
+);
+
+const garbageCollection = Type.Object(
+  {
+    mode: Type.String({
+      description:
+        'Off; Report: findings only; Managed: delete what we made or adopted; All: also others that bear the names of the policy.',
+      enum: ['Off', 'Report', 'Managed', 'All'],
+      default: 'Managed',
+    }),
+    ttlSeconds: Type.Integer({
+      description:
+        'How long a Lease has had no living subject and no renewal before it is deleted, in seconds.',
+      minimum: 1,
+      maximum: 31_536_000,
+      default: 3600,
+    }),
+    maxPerMinute: Type.Integer({
+      description: 'Deletions per minute, also across changes of the leader.',
+      minimum: 1,
+      maximum: 100_000,
+      default: 60,
+    }),
+    maxPercent: Type.Integer({
+      description:
+        'Share of the Leases of the policy, rounded up, that one pass may delete; above it nothing is deleted and Ready is False.',
+      minimum: 1,
+      maximum: 100,
+      default: 25,
+    }),
+  },
+  {default: {}},
+);
+
+/** What a cluster admin declares. After the API server's defaulting every field is present. */
+export const leasePolicySpecSchema = Type.Object(
+  {
+    subjects: Type.Object({workloads}, {description: 'Who has a Lease: exactly one key.'}),
+    naming,
+    lease,
+    enforcement,
+    garbageCollection,
+  },
+  rules(
+    {
+      rule: "self.lease.namespace == '' || !self.naming.template.contains('{hash}') || 'namespace' in self.naming.hash.of",
+      message:
+        'lease.namespace collects the Leases of many namespaces: add namespace to naming.hash.of, such as of: [namespace, name]',
+    },
+    {
+      rule: "self.lease.namespace == '' || self.naming.template.contains('{hash}') || self.naming.template.contains('{namespace}.') || self.naming.template.contains('.{namespace}')",
+      message:
+        'lease.namespace collects the Leases of many namespaces: write {namespace}.{name} into the template, or use {hash}',
+    },
+    {
+      rule: "self.subjects.workloads.kinds.size() == 1 || self.naming.template.contains('{hash}') || self.naming.template.contains('{kind}')",
+      message:
+        'several kinds could give two subjects one Lease: write {kind}-{name} into the template, or use {hash}',
+    },
+    {
+      rule: 'self.garbageCollection.ttlSeconds >= self.lease.durationSeconds',
+      message:
+        'garbageCollection.ttlSeconds is below lease.durationSeconds: write a ttlSeconds of at least that',
+    },
+    {
+      rule: 'self.lease.durationSeconds >= self.enforcement.durationSeconds.min && self.lease.durationSeconds <= self.enforcement.durationSeconds.max',
+      message:
+        'lease.durationSeconds is outside enforcement.durationSeconds: widen min and max, or change it',
+    },
+  ),
+);
+
+const condition = Type.Object({
+  type: Type.String({maxLength: 316}),
+  status: Type.String({enum: ['True', 'False', 'Unknown']}),
+  reason: Type.String({maxLength: 1024}),
+  message: Type.String({maxLength: 32_768}),
+  lastTransitionTime: Type.String({format: 'date-time'}),
+  observedGeneration: Type.Optional(Type.Integer()),
+});
+
+const finding = Type.Object({
+  reason: Type.String({description: 'One of the closed set of findings.'}),
+  object: Type.String({description: 'Kind/namespace/name of what it is about.'}),
+  message: Type.String(),
+  since: Type.String({format: 'date-time'}),
+});
+
+/** What the operator reports. Counts are exact; lists are bounded. */
+export const leasePolicyStatusSchema = Type.Object(
+  {
+    observedGeneration: Type.Integer(),
+    subjectsKind: Type.String({description: 'The kinds of the subjects, for kubectl get.'}),
+    conditions: Type.Array(condition, {
+      maxItems: 8,
+      'x-kubernetes-list-type': 'map',
+      'x-kubernetes-list-map-keys': ['type'],
+    }),
+    subjects: Type.Integer({description: 'Workloads that the policy selects.'}),
+    leases: Type.Object(
+      {
+        total: Type.Integer(),
+        unclaimed: Type.Integer({description: 'Made by us and never held.'}),
+        held: Type.Integer(),
+        expired: Type.Integer(),
+        released: Type.Integer(),
+        orphaned: Type.Integer({description: 'Held by nobody, and the subject is gone or has another name.'}),
+        unknown: Type.Integer({description: 'Not understood, and never touched.'}),
+      },
+      {description: 'Leases of the policy, each counted in one state.'},
+    ),
+    violations: Type.Integer({description: 'Number of findings, exact.'}),
+    findings: Type.Array(finding, {description: 'The newest 20 findings.', maxItems: 20}),
+    lastGarbageCollection: Type.Optional(
+      Type.Object({
+        time: Type.String({format: 'date-time'}),
+        deleted: Type.Integer({description: 'Leases that the last pass set out to delete.'}),
+        kept: Type.Integer({description: 'Garbage that the last pass left for later.'}),
+        windowStart: Type.String({
+          format: 'date-time',
+          description: 'Start of the minute that maxPerMinute counts.',
+        }),
+        windowDeleted: Type.Integer({description: 'Deletions begun since windowStart.'}),
+      }),
+    ),
+    lastAccepted: Type.Optional(
+      Type.Object(
+        {generation: Type.Integer(), spec: Type.String({description: 'The accepted spec as JSON.'})},
+        {description: 'The version that is in force.'},
+      ),
+    ),
+  },
+  {description: 'Written by the operator.'},
+);
+
+export const leasePolicySchema = Type.Object(
+  {metadata: objectMetaSchema, spec: leasePolicySpecSchema, status: Type.Optional(leasePolicyStatusSchema)},
+  {
+    description: 'Says which subjects have a Lease with which name, and what happens to the others.',
+    ...rules({
+      rule: 'self.metadata.name.size() <= 63',
+      message: 'the name of a LeasePolicy is written into labels: use at most 63 characters',
+    }),
+  },
+);
+
+export type LeasePolicySpec = Static<typeof leasePolicySpecSchema>;
+export type LeasePolicyStatus = Static<typeof leasePolicyStatusSchema>;
+export type LeasePolicy = Static<typeof leasePolicySchema>;
+export type Condition = Static<typeof condition>;
+export type StatusFinding = Static<typeof finding>;
+export type LabelSelector = Static<ReturnType<typeof labelSelector>>;
+export type KindRef = Static<typeof kindRef>;
+export type HashSpec = Static<typeof hash>;
+
+/** Names and printed columns of the resource. */
+export const leasePolicyResource = {
+  group: GROUP,
+  version: VERSION,
+  kind: 'LeasePolicy',
+  plural: 'leasepolicies',
+  singular: 'leasepolicy',
+  shortNames: ['lp'],
+  scope: 'Cluster',
+  columns: [
+    {name: 'Subjects-Kind', type: 'string', jsonPath: '.status.subjectsKind'},
+    {name: 'Prefix', type: 'string', jsonPath: '.spec.naming.prefix'},
+    {name: 'Names', type: 'string', jsonPath: '.spec.enforcement.names'},
+    {name: 'Subjects', type: 'integer', jsonPath: '.status.subjects'},
+    {name: 'Leases', type: 'integer', jsonPath: '.status.leases.total'},
+    {name: 'Violations', type: 'integer', jsonPath: '.status.violations'},
+    {name: 'Orphans', type: 'integer', jsonPath: '.status.leases.orphaned'},
+    {name: 'Ready', type: 'string', jsonPath: '.status.conditions[?(@.type=="Ready")].status'},
+    {name: 'Age', type: 'date', jsonPath: '.metadata.creationTimestamp'},
+  ],
+  schema: leasePolicySchema,
+} as const;

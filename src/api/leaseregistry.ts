@@ -1,0 +1,63 @@
+/** The LeaseRegistry resource: which Lease names exist in a namespace and whose they are. */
+import Type, {type Static} from 'typebox';
+import {GROUP, objectMetaSchema, VERSION} from './objects.ts';
+
+const nameEntry = Type.Object({
+  policy: Type.String({description: 'The policy that gives the name.'}),
+  subject: Type.String({
+    description: 'Kind/name of the workload, or Kind/namespace/name when it lives in another namespace.',
+  }),
+  serviceAccount: Type.String({description: 'The service account of its Pods.'}),
+});
+
+const retiredEntry = Type.Object({
+  transitions: Type.Integer({description: 'leaseTransitions of the Lease when it was deleted.'}),
+});
+
+export const leaseRegistrySpecSchema = Type.Object(
+  {
+    names: Type.Record(Type.String(), nameEntry, {
+      description: 'Lease name to its subject.',
+      default: {},
+    }),
+    subjects: Type.Record(Type.String(), Type.Record(Type.String(), Type.String()), {
+      description:
+        'Subject to its Lease name, by policy; namespace/name when the Lease is in another namespace.',
+      default: {},
+    }),
+    exempt: Type.Array(Type.String(), {description: 'Lease names that no rule applies to.', default: []}),
+    retired: Type.Record(Type.String(), retiredEntry, {
+      description: 'Fencing counters of deleted names that may come back.',
+      default: {},
+    }),
+  },
+  {description: 'Written by the operator alone.'},
+);
+
+export const leaseRegistrySchema = Type.Object(
+  {metadata: objectMetaSchema, spec: leaseRegistrySpecSchema},
+  {
+    description: 'The Lease names of one namespace and whose they are; always named leases.',
+    'x-kubernetes-validations': [
+      {rule: "self.metadata.name == 'leases'", message: 'a LeaseRegistry is always named leases'},
+    ],
+  },
+);
+
+export type LeaseRegistrySpec = Static<typeof leaseRegistrySpecSchema>;
+export type RegisteredName = Static<typeof nameEntry>;
+
+/** The one name that a LeaseRegistry may have. */
+export const REGISTRY_NAME = 'leases';
+
+export const leaseRegistryResource = {
+  group: GROUP,
+  version: VERSION,
+  kind: 'LeaseRegistry',
+  plural: 'leaseregistries',
+  singular: 'leaseregistry',
+  shortNames: ['lreg'],
+  scope: 'Namespaced',
+  columns: [{name: 'Age', type: 'date', jsonPath: '.metadata.creationTimestamp'}],
+  schema: leaseRegistrySchema,
+} as const;

@@ -1,0 +1,62 @@
+/** Narrow views of the Kubernetes objects that we read, and the words that we write on them. */
+import Type from 'typebox';
+
+export const GROUP = 'leasepolicy.dev';
+export const VERSION = 'v1alpha1';
+/** The field manager of every write. */
+export const FIELD_MANAGER = 'leasepolicy';
+
+/** Labels and annotations on the Leases and registries of the operator. */
+export const LABELS = {
+  managedBy: 'app.kubernetes.io/managed-by',
+  policy: `${GROUP}/policy`,
+  /** How the Lease came to us: created or adopted. */
+  origin: `${GROUP}/origin`,
+  /** Version of the naming algorithm that gave the name. */
+  naming: `${GROUP}/naming`,
+} as const;
+
+export const ANNOTATIONS = {
+  /** Kind/name of the workload, with its namespace between them when the Lease is elsewhere. */
+  subject: `${GROUP}/subject`,
+  /** When the Lease was first seen without a subject and without a holder. */
+  orphanedSince: `${GROUP}/orphaned-since`,
+} as const;
+
+/** The part of metadata that a CRD schema may name. */
+export const objectMetaSchema = Type.Object({name: Type.String()});
+
+export type ObjectMeta = {
+  name: string;
+  namespace?: string;
+  uid: string;
+  resourceVersion: string;
+  generation?: number;
+  creationTimestamp: string;
+  deletionTimestamp?: string;
+  labels?: Record<string, string>;
+  annotations?: Record<string, string>;
+  ownerReferences?: {apiVersion: string; kind: string; name: string; uid: string}[];
+};
+
+/** Any object as the API server sends it. */
+export type KubeObject = {apiVersion?: string; kind?: string; metadata: ObjectMeta};
+
+/** coordination.k8s.io/v1; every field of spec may be absent and none but the numbers is validated by the server. */
+export type LeaseSpec = {
+  holderIdentity?: string;
+  leaseDurationSeconds?: number;
+  acquireTime?: string;
+  renewTime?: string;
+  leaseTransitions?: number;
+  strategy?: string;
+  preferredHolder?: string;
+};
+export type Lease = KubeObject & {spec?: LeaseSpec};
+
+/** Anything with a Pod template, or without one. */
+export type WorkloadObject = KubeObject & {
+  spec?: {template?: {spec?: {serviceAccountName?: string}}};
+};
+
+export type Namespace = KubeObject & {status?: {phase?: string}};

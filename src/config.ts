@@ -1,0 +1,179 @@
+/** Flags and environment variables to one frozen Config; commander reads both. */
+import {randomUUID} from 'node:crypto';
+import {hostname} from 'node:os';
+import {Command, CommanderError, InvalidArgumentError, Option} from 'commander';
+import {hashOf} from './core/hash.ts';
+import {UsageError} from './errors.ts';
+import {checkTiming, DEFAULT_TIMING, type ElectionTiming} from './runtime/election.ts';
+import {LOG_FORMATS, LOG_LEVELS} from './telemetry/log.ts';
+
+export const PRODUCT_VERSION = '0.1.0';
+
+export type Config = {
+  readonly namespace: string;
+  readonly ownLeaseName: string;
+  readonly identity: string;
+  readonly timing: ElectionTiming;
+  readonly workers: number;
+  readonly httpHost: string;
+  readonly httpPort: number;
+  readonly logLevel: string;
+  readonly logFormat: string;
+  readonly userAgent: string;
+};
+
+type Flags = {
+  namespace: string;
+  deploymentName: string;
+  identity: string;
+  leaseDurationSeconds: number;
+  renewDeadlineSeconds: number;
+  retryPeriodSeconds: number;
+  workers: number;
+  httpHost: string;
+  httpPort: number;
+  logLevel: string;
+  logFormat: string;
+};
+
+/**
+ * The configuration of a run, or undefined when only help or the version was asked for. Throws UsageError with the
+ * flag's name for what is unknown or impossible.
+ */
+export function parseConfig(argv: readonly string[]): Config | undefined {
+  const command = runCommand();
+  try {
+    command.parse([...argv], {from: 'user'});
+  } catch (error) {
+    if (!(error instanceof CommanderError)) throw error;
+    if (error.exitCode === 0) return undefined;
+    throw new UsageError(`${error.message.replace(/^error: /, '')}; see --help`);
+  }
+  const flags = command.opts<Flags>();
+  const {leaseDurationSeconds, renewDeadlineSeconds, retryPeriodSeconds} = flags;
+  const timing = {leaseDurationSeconds, renewDeadlineSeconds, retryPeriodSeconds};
+  checkTiming(timing);
+  return Object.freeze({
+    namespace: flags.namespace,
+    ownLeaseName: ownLeaseName(flags.deploymentName),
+    identity: flags.identity,
+    timing,
+    workers: flags.workers,
+    httpHost: flags.httpHost,
+    httpPort: flags.httpPort,
+    logLevel: flags.logLevel,
+    logFormat: flags.logFormat,
+    userAgent: `leasepolicy/${PRODUCT_VERSION}`,
+  });
+}
+
+/** Our own Lease by our own rule, the prefix and the hash of the Deployment's name: two installations never meet. */
+export function ownLeaseName(deploymentName: string): string {
+  return `leasepolicy-${hashOf([deploymentName], {encoding: 'Hex', length: 10})}`;
+}
+
+function runCommand(): Command {
+  const command = new Command('leasepolicy')
+    .description('Creates, validates and collects Leases as LeasePolicies say. KUBECONFIG names the cluster.')
+    .version(PRODUCT_VERSION, '--version', 'print the version')
+    .helpOption('--help', 'print this')
+    .allowExcessArguments(false)
+    .exitOverride()
+    .configureOutput({outputError: () => {}});
+  for (const option of flags()) command.addOption(option);
+  return command;
+}
+
+function flags(): Option[] {
+  const {leaseDurationSeconds, renewDeadlineSeconds, retryPeriodSeconds} = DEFAULT_TIMING;
+  return [
+    text('--namespace <name>', 'namespace of our own Lease', 'leasepolicy-system', 'LEASEPOLICY_NAMESPACE'),
+    text(
+      '--deployment-name <name>',
+      'Deployment whose replicas share the Lease',
+      'leasepolicy',
+      'LEASEPOLICY_DEPLOYMENT_NAME',
+    ),
+    text(
+      '--identity <text>',
+      'holder that we write into our Lease',
+      `${hostname()}_${randomUUID()}`,
+      'LEASEPOLICY_IDENTITY',
+      '<host name>_<uuid>',
+    ),
+    count(
+      '--lease-duration-seconds <n>',
+      'when standbys take over',
+      leaseDurationSeconds,
+      'LEASEPOLICY_LEASE_DURATION_SECONDS',
+      1,
+      86_400,
+    ),
+    number(
+      '--renew-deadline-seconds <n>',
+      'when a leader that can not renew gives up',
+      renewDeadlineSeconds,
+      'LEASEPOLICY_RENEW_DEADLINE_SECONDS',
+    ),
+    number(
+      '--retry-period-seconds <n>',
+      'between two renewals',
+      retryPeriodSeconds,
+      'LEASEPOLICY_RETRY_PERIOD_SECONDS',
+    ),
+    count('--workers <n>', 'objects that are reconciled at once', 64, 'LEASEPOLICY_WORKERS', 1, 1000),
+    text('--http-host <address>', 'where probes and metrics listen', '0.0.0.0', 'LEASEPOLICY_HTTP_HOST'),
+    count(
+      '--http-port <n>',
+      'port of /livez, /readyz and /metrics; 0 takes a free one',
+      8080,
+      'LEASEPOLICY_HTTP_PORT',
+      0,
+      65_535,
+    ),
+    text(
+      '--log-level <level>',
+      'least important lines that are written',
+      'info',
+      'LEASEPOLICY_LOG_LEVEL',
+    ).choices(LOG_LEVELS),
+    text(
+      '--log-format <format>',
+      'auto is text on a terminal, else json',
+      'auto',
+      'LEASEPOLICY_LOG_FORMAT',
+    ).choices(LOG_FORMATS),
+  ];
+}
+
+function text(flag: string, description: string, preset: string, env: string, shown?: string): Option {
+  return new Option(flag, description).env(env).default(preset, shown);
+}
+
+function number(flag: string, description: string, preset: number, env: string): Option {
+  return text(flag, description, '', env)
+    .default(preset)
+    .argParser(value => {
+      const parsed = value.trim() === '' ? Number.NaN : Number(value);
+      if (!Number.isFinite(parsed) || parsed <= 0) throw new InvalidArgumentError('write a number above 0');
+      return parsed;
+    });
+}
+
+function count(
+  flag: string,
+  description: string,
+  preset: number,
+  env: string,
+  min: number,
+  max: number,
+): Option {
+  return text(flag, description, '', env)
+    .default(preset)
+    .argParser(value => {
+      if (!/^\d+$/.test(value) || Number(value) < min || Number(value) > max) {
+        throw new InvalidArgumentError(`write a whole number from ${min} to ${max}`);
+      }
+      return Number(value);
+    });
+}

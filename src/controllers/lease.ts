@@ -1,0 +1,83 @@
+/** Judges each Lease: its state, its findings, and whether it is garbage. */
+import {LABELS} from '../api/objects.ts';
+import type {SubjectCheck} from '../core/action.ts';
+import {leaseKeyOf} from '../core/claims.ts';
+import {isManaged, type LeaseView} from '../core/lifetime.ts';
+import {type LeaseObservation, type LeasePlan, planLease} from '../core/plan-lease.ts';
+import {exemption, type Rules} from '../core/rules.ts';
+import type {Controller} from './controller.ts';
+import type {World} from './world.ts';
+
+/** How many allowed names a message lists. */
+const NAMES_IN_MESSAGE = 3;
+
+export const leaseController: Controller<LeaseObservation> = {
+  name: 'lease',
+  observe(key, world, now) {
+    const lease = world.leases.get(key);
+    if (!lease) return NOTHING;
+    const governing = world.governing(lease.namespace);
+    const claim = world.claims.winner(key);
+    const rules = rulesOf(lease, world, governing);
+    const ends = governing.flatMap(each => exemption(each, lease.namespace, lease.name, now.wallMs) ?? []);
+    const unknown = !claim && !isManaged(lease);
+    return {
+      lease,
+      rules,
+      claim,
+      subjectsKnown: [...governing, ...(rules ? [rules] : [])].every(each => world.subjectsKnown(each)),
+      check: rules && subjectCheck(lease, world, rules),
+      governing,
+      allowed: unknown && governing.length > 0 ? allowedNames(lease.namespace, world) : '',
+      exemptUntilMs: ends.length > 0 ? Math.max(...ends) : undefined,
+      own: key === world.options.ownLease,
+    };
+  },
+  plan: planLease,
+  note(_key, plan: LeasePlan, world) {
+    if (plan.garbage) world.options.enqueue(`collection/${plan.garbage.policy}`);
+  },
+};
+
+const NOTHING: LeaseObservation = {
+  lease: undefined,
+  rules: undefined,
+  claim: undefined,
+  subjectsKnown: false,
+  check: undefined,
+  governing: [],
+  allowed: '',
+  exemptUntilMs: undefined,
+  own: false,
+};
+
+/** The policy by whose word the Lease is judged. */
+function rulesOf(lease: LeaseView, world: World, governing: readonly Rules[]): Rules | undefined {
+  const claim = world.claims.winner(lease.key);
+  if (claim) return world.rules.get(claim.policy);
+  if (isManaged(lease)) return world.rules.get(lease.labels[LABELS.policy] ?? '');
+  return governing.find(rules => rules.collection.mode === 'All' && rules.bears(lease.name));
+}
+
+function subjectCheck(lease: LeaseView, world: World, rules: Rules): SubjectCheck | undefined {
+  if (!isManaged(lease)) return {expect: 'nothing'};
+  const id = world.subjectOf(lease);
+  const [resource, namespace, name] = id?.split('/') ?? [];
+  const source = rules.kinds.map(ref => world.source(ref)).find(each => each?.resource === resource);
+  if (!source || id === undefined) return undefined;
+  const path = `${source.root}/namespaces/${namespace}/${source.plural}/${name}`;
+  const living = world.workload(id);
+  return living ? {expect: 'labels', path, labels: living.labels} : {expect: 'absent', path};
+}
+
+function allowedNames(namespace: string, world: World): string {
+  const names = new Set<string>();
+  for (const claim of world.claims.inNamespace(namespace)) {
+    const key = leaseKeyOf(claim);
+    if (key?.startsWith(`${namespace}/`)) names.add(key.slice(namespace.length + 1));
+  }
+  const shown = [...names].sort().slice(0, NAMES_IN_MESSAGE);
+  const more = names.size - shown.length;
+  if (shown.length === 0) return 'none';
+  return more > 0 ? `${shown.join(', ')} and ${more} more` : shown.join(', ');
+}

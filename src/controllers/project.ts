@@ -1,0 +1,125 @@
+/** Projections: what the caches keep of each object; the object itself is dropped. All are total. */
+import type {LeasePolicy, LeasePolicySpec, LeasePolicyStatus} from '../api/leasepolicy.ts';
+import type {LeaseRegistrySpec} from '../api/leaseregistry.ts';
+import {
+  ANNOTATIONS,
+  type KubeObject,
+  type Lease,
+  type Namespace,
+  type WorkloadObject,
+} from '../api/objects.ts';
+import type {Workload} from '../core/claims.ts';
+import type {LeaseView} from '../core/lifetime.ts';
+import {keyOf} from '../runtime/informer.ts';
+import type {Row} from '../runtime/store.ts';
+
+export type PolicyRow = Row & {
+  readonly uid: string;
+  readonly generation: number;
+  readonly spec: LeasePolicySpec;
+  readonly status: LeasePolicyStatus | undefined;
+};
+
+export type RegistryRow = Row & {readonly uid: string; readonly spec: LeaseRegistrySpec};
+export type NamespaceRow = Row & {
+  readonly labels: Readonly<Record<string, string>>;
+  readonly terminating: boolean;
+};
+export type WorkloadRow = Row & Workload;
+
+const NO_LABELS: Readonly<Record<string, string>> = Object.freeze({});
+const NO_OWNERS: readonly string[] = Object.freeze([]);
+
+export function projectPolicy(object: KubeObject): PolicyRow {
+  const {spec, status} = object as unknown as LeasePolicy;
+  const {uid, resourceVersion, generation = 0} = object.metadata;
+  return {key: keyOf(object), uid, resourceVersion, generation, spec, status};
+}
+
+export function projectRegistry(object: KubeObject): RegistryRow {
+  const {
+    names = {},
+    subjects = {},
+    exempt = [],
+    retired = {},
+  } = (object as {spec?: Partial<LeaseRegistrySpec>}).spec ?? {};
+  const {uid, resourceVersion} = object.metadata;
+  return {key: keyOf(object), uid, resourceVersion, spec: {names, subjects, exempt, retired}};
+}
+
+export function projectNamespace(object: KubeObject): NamespaceRow {
+  const {labels = NO_LABELS, deletionTimestamp, resourceVersion} = object.metadata;
+  const terminating =
+    deletionTimestamp !== undefined || (object as Namespace).status?.phase === 'Terminating';
+  return {key: keyOf(object), resourceVersion, labels, terminating};
+}
+
+/** The time of the last change is ours, and it stays when the record is the one that was seen before. */
+export function projectLease(object: KubeObject, previous: LeaseView | undefined, nowMs: number): LeaseView {
+  const {metadata, spec = {}} = object as Lease;
+  const {
+    namespace = '',
+    name,
+    uid,
+    resourceVersion,
+    labels = NO_LABELS,
+    annotations,
+    ownerReferences,
+  } = metadata;
+  const record = {
+    holder: spec.holderIdentity ?? '',
+    durationSeconds: spec.leaseDurationSeconds,
+    acquireTime: spec.acquireTime,
+    renewTime: spec.renewTime,
+    transitions: spec.leaseTransitions ?? 0,
+  };
+  const unchanged =
+    previous?.uid === uid &&
+    previous.holder === record.holder &&
+    previous.renewTime === record.renewTime &&
+    previous.transitions === record.transitions &&
+    previous.durationSeconds === record.durationSeconds;
+  return {
+    key: keyOf(object),
+    namespace,
+    name,
+    uid,
+    resourceVersion,
+    labels,
+    subject: annotations?.[ANNOTATIONS.subject],
+    orphanedSince: annotations?.[ANNOTATIONS.orphanedSince],
+    owners: ownerReferences?.map(owner => `${owner.kind}/${owner.name}`) ?? NO_OWNERS,
+    ...record,
+    changedAtMs: unchanged ? previous.changedAtMs : nowMs,
+  };
+}
+
+/** A projection for objects of one kind, as resource is not part of them. */
+export function projectWorkload(resource: string, apiVersion: string, kind: string) {
+  return (object: KubeObject): WorkloadRow => {
+    const {
+      namespace = '',
+      name,
+      uid,
+      resourceVersion,
+      creationTimestamp,
+      deletionTimestamp,
+      labels,
+    } = object.metadata;
+    const account = (object as WorkloadObject).spec?.template?.spec?.serviceAccountName;
+    return {
+      key: `${namespace}/${name}`,
+      resourceVersion,
+      resource,
+      apiVersion,
+      kind,
+      namespace,
+      name,
+      uid,
+      createdAt: creationTimestamp,
+      terminating: deletionTimestamp !== undefined,
+      labels: labels ?? NO_LABELS,
+      serviceAccount: account ?? 'default',
+    };
+  };
+}

@@ -1,0 +1,141 @@
+/** The spine of a term: takes keys, and for each observes, plans and applies. */
+import type {KubeObject} from '../api/objects.ts';
+import type {Action, Plan} from '../core/action.ts';
+import type {Finding} from '../core/finding.ts';
+import type {LeasePlan} from '../core/plan-lease.ts';
+import {ApiError, TermEndedError} from '../errors.ts';
+import {apply, type WriterOptions, type WrittenKind} from '../runtime/apply.ts';
+import type {ApiClient} from '../runtime/client.ts';
+import {systemClock} from '../runtime/clock.ts';
+import type {Term} from '../runtime/election.ts';
+import type {EventRecorder} from '../runtime/events.ts';
+import {runWorkers} from '../runtime/loop.ts';
+import type {WorkQueue} from '../runtime/queue.ts';
+import type {Logger} from '../telemetry/log.ts';
+import type {Metrics} from '../telemetry/metrics.ts';
+import type {Controller} from './controller.ts';
+import {projectLease, projectPolicy, projectRegistry} from './project.ts';
+import type {World} from './world.ts';
+
+export type ReconcilerOptions = {
+  controllers: readonly Controller<unknown>[];
+  world: World;
+  queue: WorkQueue;
+  workers: number;
+  client: ApiClient;
+  events: EventRecorder;
+  metrics: Metrics;
+  log: Logger;
+};
+
+export class Reconciler {
+  readonly #options: ReconcilerOptions;
+  readonly #controllers: ReadonlyMap<string, Controller<unknown>>;
+
+  constructor(options: ReconcilerOptions) {
+    this.#options = options;
+    this.#controllers = new Map(options.controllers.map(each => [each.name, each]));
+  }
+
+  /** Works until the term ends; resolves when every key that was under way has ended. */
+  run(term: Term): Promise<void> {
+    const {queue, workers} = this.#options;
+    return runWorkers({
+      queue,
+      workers,
+      signal: term.signal,
+      reconcile: key => this.#reconcile(key, term),
+      onFailure: (key, error, retryInMs) => this.#failed(key, error, retryInMs),
+    });
+  }
+
+  async #reconcile(key: string, term: Term): Promise<number | undefined> {
+    const {world, metrics} = this.#options;
+    const stop = metrics.reconciles.startTimer();
+    const [name, rest] = splitKey(key);
+    const controller = this.#controllers.get(name);
+    if (!controller) throw new Error(`no controller has the key ${key}`);
+    const now = systemClock.now();
+    const plan = controller.plan(controller.observe(rest, world, now), now);
+    controller.note?.(rest, plan, world);
+    const actions = [...this.#record(key, plan, now.wallMs).map(findingEvent), ...plan.actions];
+    if (actions.length > 0) await apply(actions, this.#writer(key, term));
+    stop({controller: name});
+    return plan.requeueAfterMs;
+  }
+
+  /** Sums up what the plan found, and wants a new status of the policies whose sums changed. Returns what is new. */
+  #record(key: string, plan: Plan, wallMs: number): Finding[] {
+    const {world, queue} = this.#options;
+    const {findings, state, garbage} = plan as LeasePlan;
+    const {changed, fresh} = world.ledger.record(key, {findings, state, garbage}, wallMs);
+    world.wantStatus(changed);
+    for (const policy of changed) queue.add(`collection/${policy}`);
+    return fresh;
+  }
+
+  #writer(key: string, term: Term): WriterOptions {
+    const {client, events, log} = this.#options;
+    return {
+      client,
+      term,
+      onWritten: (kind, object) => this.#written(kind, object),
+      onCollect: (manifest, {policy, subject}) =>
+        log.info('deleting Lease', {controller: 'collection', key, policy, subject, manifest}),
+      onEvent: event => events.emit(event),
+      onDone: action => this.#done(key, action),
+    };
+  }
+
+  /** Puts the server's answer into the caches, so that the next look sees it before the watch delivers it. */
+  #written(kind: WrittenKind, object: KubeObject): void {
+    const {leases, registries, policies} = this.#options.world;
+    if (kind === 'lease') {
+      const previous = leases.get(`${object.metadata.namespace}/${object.metadata.name}`);
+      leases.putWritten(projectLease(object, previous, systemClock.monotonicMs()));
+    } else if (kind === 'registry') registries.putWritten(projectRegistry(object));
+    else policies.putWritten(projectPolicy(object));
+  }
+
+  #done(key: string, action: Action): void {
+    if (action.type === 'emitEvent') return;
+    const {metrics, log} = this.#options;
+    const purpose = 'purpose' in action ? action.purpose : action.type;
+    metrics.actions.inc({action: purpose});
+    const routine = action.type !== 'writeRecord' || purpose === 'renew';
+    log.log(routine ? 'debug' : 'info', purpose, {controller: splitKey(key)[0], key, ...target(action)});
+  }
+
+  #failed(key: string, error: Error, retryInMs: number): void {
+    const {metrics, log} = this.#options;
+    const [controller] = splitKey(key);
+    const reason = error instanceof ApiError ? error.reason || `${error.status}` : error.name;
+    metrics.failures.inc({controller, reason});
+    const expected =
+      error instanceof TermEndedError ||
+      (error instanceof ApiError && (error.isConflict || error.isNotFound));
+    log.log(expected ? 'debug' : 'warn', error.message, {controller, key, retryInMs: Math.round(retryInMs)});
+  }
+}
+
+/** A controller's name, and its own key. */
+function splitKey(key: string): [string, string] {
+  const at = key.indexOf('/');
+  return [key.slice(0, at), key.slice(at + 1)];
+}
+
+const findingEvent = ({about, reason, message}: Finding): Action => ({
+  type: 'emitEvent',
+  about,
+  severity: 'Warning',
+  reason,
+  message,
+});
+
+/** The fields of a log line that say what was written. */
+function target(action: Exclude<Action, {type: 'emitEvent'}>): object {
+  if ('lease' in action)
+    return {policy: action.policy, lease: `${action.lease.namespace}/${action.lease.name}`};
+  if ('name' in action) return {policy: action.policy, lease: `${action.namespace}/${action.name}`};
+  return 'policy' in action ? {policy: action.policy} : {namespace: action.namespace};
+}

@@ -1,0 +1,53 @@
+/** Keeps each governed namespace's LeaseRegistry. */
+import {REGISTRY_NAME} from '../api/leaseregistry.ts';
+import {type Claim, leaseKeyOf} from '../core/claims.ts';
+import {isHeldByOthers} from '../core/lifetime.ts';
+import {planRegistry, type RegistryObservation} from '../core/plan-registry.ts';
+import type {Now} from '../core/plan-workload.ts';
+import {exemption} from '../core/rules.ts';
+import type {Controller} from './controller.ts';
+import type {World} from './world.ts';
+
+export const registryController: Controller<RegistryObservation> = {
+  name: 'registry',
+  observe(namespace, world, now) {
+    const claims = [...world.claims.inNamespace(namespace)].filter(claim => keepsName(claim, world));
+    const governing = world.governing(namespace);
+    return {
+      namespace,
+      governed: governing.length > 0,
+      terminating: world.namespaces.get(namespace)?.terminating !== false,
+      claims,
+      heldOld: claims.flatMap(claim => heldOldNames(claim, namespace, world, now)),
+      exempt: exemptNames(namespace, world, now),
+      current: world.registries.get(`${namespace}/${REGISTRY_NAME}`),
+      exists: (name, transitions) =>
+        (world.leases.get(`${namespace}/${name}`)?.transitions ?? -1) >= transitions,
+    };
+  },
+  plan: planRegistry,
+};
+
+function keepsName(claim: Claim, world: World): boolean {
+  const key = leaseKeyOf(claim);
+  return key !== undefined && world.claims.winner(key) === claim;
+}
+
+function heldOldNames(claim: Claim, namespace: string, world: World, now: Now) {
+  if (claim.leaseNamespace !== namespace) return [];
+  return world.leaseIndex
+    .ofSubject(claim.policy, namespace, claim.subject)
+    .filter(key => key !== leaseKeyOf(claim))
+    .flatMap(key => world.leases.get(key) ?? [])
+    .filter(lease => isHeldByOthers(lease, now.monotonicMs))
+    .map(lease => ({lease, claim}));
+}
+
+function exemptNames(namespace: string, world: World, now: Now): string[] {
+  const names = world
+    .governing(namespace)
+    .flatMap(rules =>
+      rules.exempt.map(each => each.name).filter(name => exemption(rules, namespace, name, now.wallMs)),
+    );
+  return [...new Set(names)];
+}

@@ -1,0 +1,40 @@
+/** Gives each selected workload its Lease. */
+
+import {REGISTRY_NAME} from '../api/leaseregistry.ts';
+import {type Claim, leaseKeyOf} from '../core/claims.ts';
+import {type ClaimView, planWorkload, type WorkloadObservation} from '../core/plan-workload.ts';
+import type {Controller} from './controller.ts';
+import type {World} from './world.ts';
+
+export const workloadController: Controller<WorkloadObservation> = {
+  name: 'workload',
+  observe(id, world) {
+    const workload = world.workload(id);
+    const claims = world.claims.of(id);
+    return {
+      workload,
+      namespaceTerminating: claims.some(
+        claim => world.namespaces.get(claim.leaseNamespace)?.terminating !== false,
+      ),
+      claims: claims.flatMap(claim => claimView(claim, world) ?? []),
+    };
+  },
+  plan: planWorkload,
+};
+
+function claimView(claim: Claim, world: World): ClaimView | undefined {
+  const rules = world.rules.get(claim.policy);
+  if (!rules) return undefined;
+  const key = leaseKeyOf(claim);
+  const bound = world.leaseIndex.ofSubject(claim.policy, claim.leaseNamespace, claim.subject);
+  const registry = world.registries.get(`${claim.leaseNamespace}/${REGISTRY_NAME}`);
+  const name = 'name' in claim.result ? claim.result.name : '';
+  return {
+    claim,
+    rules,
+    winner: key === undefined ? undefined : world.claims.winner(key),
+    lease: key === undefined ? undefined : world.leases.get(key),
+    predecessors: bound.filter(other => other !== key).flatMap(other => world.leases.get(other) ?? []),
+    retiredTransitions: registry?.spec.retired[name]?.transitions ?? 0,
+  };
+}

@@ -1,0 +1,335 @@
+/** Everything that this process knows of the cluster: stores, rules in force and claims, kept in step by events. */
+import type {KindRef, LeasePolicySpec} from '../api/leasepolicy.ts';
+import {LABELS} from '../api/objects.ts';
+import {type Claim, ClaimIndex, claimOf, leaseKeyOf, type Workload, workloadId} from '../core/claims.ts';
+import {isManaged, type LeaseView} from '../core/lifetime.ts';
+import type {Acceptance} from '../core/plan-policy.ts';
+import {compile, type Rules} from '../core/rules.ts';
+import type {KindAnswer} from '../runtime/kinds.ts';
+import {type Change, Store} from '../runtime/store.ts';
+import {LeaseIndex} from './lease-index.ts';
+import {Ledger} from './ledger.ts';
+import type {NamespaceRow, PolicyRow, RegistryRow, WorkloadRow} from './project.ts';
+
+/** Writes to registries and status that are caused by many events at once are made once, after this wait. */
+const COALESCE_REGISTRY_MS = 200;
+const COALESCE_STATUS_MS = 500;
+
+export type WorkloadSource = {
+  readonly ref: KindRef;
+  readonly resource: string;
+  /** Path of the API group, such as /apis/apps/v1. */
+  readonly root: string;
+  readonly group: string;
+  readonly version: string;
+  readonly plural: string;
+  readonly store: Store<WorkloadRow>;
+  /** Why the workloads can't be listed. */
+  problem: string | undefined;
+};
+
+export type WorldOptions = {
+  /** The Lease of our own election, namespace/name. */
+  ownLease: string;
+  /** Wants a key to be reconciled, perhaps after a wait in milliseconds. */
+  enqueue: (key: string, afterMs?: number) => void;
+  kinds: {get(apiVersion: string, kind: string): KindAnswer};
+  /** Starts to watch a kind. */
+  watchKind: (source: WorkloadSource) => void;
+};
+
+export class World {
+  readonly policies = new Store<PolicyRow>(change => this.#policyChanged(change));
+  readonly registries = new Store<RegistryRow>(change => this.#wantRegistry(namespaceOf(change.row.key), 0));
+  readonly namespaces = new Store<NamespaceRow>(change => this.#namespaceChanged(change));
+  readonly leases = new Store<LeaseView>(change => this.#leaseChanged(change));
+  readonly sources = new Map<string, WorkloadSource>();
+  readonly rules = new Map<string, Rules>();
+  readonly acceptance = new Map<string, Acceptance>();
+  readonly claims = new ClaimIndex();
+  readonly leaseIndex = new LeaseIndex();
+  readonly ledger = new Ledger(
+    ({policy, reason, about}) =>
+      this.policies
+        .get(policy)
+        ?.status?.findings.find(
+          each => each.reason === reason && each.object === `${about.kind}/${about.namespace}/${about.name}`,
+        )?.since,
+  );
+  /** Why a policy's collection waits for a human. */
+  readonly stopped = new Map<string, string>();
+  readonly options: WorldOptions;
+
+  constructor(options: WorldOptions) {
+    this.options = options;
+  }
+
+  /** Whether the base stores, and those of every kind that a policy in force names, are complete or known to fail. */
+  get ready(): boolean {
+    const base = [this.policies, this.registries, this.namespaces, this.leases].every(store => store.ready);
+    const asked = [...this.acceptance.values()].every(each => each.accepted !== undefined);
+    return (
+      base &&
+      asked &&
+      [...this.sources.values()].every(each => each.store.ready || each.problem !== undefined)
+    );
+  }
+
+  /** Whether every workload that these rules could select is in the caches. */
+  subjectsKnown(rules: Rules): boolean {
+    return this.namespaces.ready && rules.kinds.every(ref => this.source(ref)?.store.ready === true);
+  }
+
+  source(ref: KindRef): WorkloadSource | undefined {
+    return this.sources.get(`${ref.apiVersion} ${ref.kind}`);
+  }
+
+  workload(id: string): Workload | undefined {
+    const [resource = '', namespace, name] = id.split('/');
+    for (const source of this.sources.values()) {
+      if (source.resource === resource) return source.store.get(`${namespace}/${name}`);
+    }
+    return undefined;
+  }
+
+  /** Policies in force that govern the namespace's Leases. */
+  governing(namespace: string): Rules[] {
+    const row = this.namespaces.get(namespace);
+    if (!row) return [];
+    return [...this.rules.values()].filter(
+      rules => rules.lease.namespace === namespace || rules.governsNamespace(namespace, row.labels),
+    );
+  }
+
+  /** Wants everything to be looked at: a term has begun. */
+  enqueueAll(): void {
+    const {enqueue} = this.options;
+    for (const source of this.sources.values()) {
+      for (const row of source.store.values()) enqueue(`workload/${workloadId(row)}`);
+    }
+    for (const lease of this.leases.values()) enqueue(`lease/${lease.key}`);
+    for (const row of this.namespaces.values()) enqueue(`registry/${row.key}`);
+    for (const row of this.policies.values()) {
+      enqueue(`policy/${row.key}`, COALESCE_STATUS_MS);
+      enqueue(`collection/${row.key}`);
+    }
+  }
+
+  /** Wants the status of these policies to be computed soon. */
+  wantStatus(policies: Iterable<string>, afterMs = COALESCE_STATUS_MS): void {
+    for (const policy of policies) this.options.enqueue(`policy/${policy}`, afterMs);
+  }
+
+  /** A kind's look-up or list has come to an answer. */
+  kindChanged(ref: KindRef): void {
+    for (const row of this.policies.values()) {
+      if (
+        row.spec.subjects.workloads.kinds.some(
+          each => each.apiVersion === ref.apiVersion && each.kind === ref.kind,
+        )
+      ) {
+        this.#refresh(row);
+      }
+    }
+  }
+
+  workloadChanged(change: Change<WorkloadRow>): void {
+    const {row} = change;
+    if (change.type === 'modified' && change.previous && sameWorkload(change.previous, row)) return;
+    this.#claim(row, change.type === 'deleted');
+  }
+
+  #policyChanged(change: Change<PolicyRow>): void {
+    const {key} = change.row;
+    if (change.type !== 'deleted') {
+      if (change.type === 'modified' && change.previous?.generation === change.row.generation) return;
+      this.#refresh(change.row);
+      return;
+    }
+    this.acceptance.delete(key);
+    this.stopped.delete(key);
+    this.#enforce(key, undefined);
+    this.ledger.forget(key);
+  }
+
+  /** Judges a policy's spec, and puts it in force when it can be; else what was in force last stays. */
+  #refresh(row: PolicyRow): void {
+    const compiled = compile(row.key, row.generation, row.spec);
+    const acceptance: Acceptance = Array.isArray(compiled)
+      ? {accepted: false, reason: 'InvalidSpec', message: compiled.join('; ')}
+      : this.#acceptKinds(compiled);
+    this.acceptance.set(row.key, acceptance);
+    if (acceptance.accepted === true) this.#enforce(row.key, compiled as Rules);
+    else if (!this.rules.has(row.key)) this.#enforce(row.key, this.#lastAccepted(row));
+    this.wantStatus([row.key], 0);
+    this.options.enqueue(`collection/${row.key}`);
+  }
+
+  /** The version that an earlier leader had in force, from status. */
+  #lastAccepted({key, status}: PolicyRow): Rules | undefined {
+    if (!status?.lastAccepted) return undefined;
+    const {generation, spec} = status.lastAccepted;
+    let parsed: LeasePolicySpec;
+    try {
+      parsed = JSON.parse(spec) as LeasePolicySpec;
+    } catch {
+      return undefined; // not what we wrote: nothing is in force until the spec is accepted
+    }
+    const compiled = compile(key, generation, parsed);
+    if (Array.isArray(compiled)) return undefined;
+    this.#acceptKinds(compiled);
+    return compiled;
+  }
+
+  #acceptKinds({kinds}: Rules): Acceptance {
+    const answers = kinds.map(ref => this.#acceptKind(ref));
+    return (
+      answers.find(each => each.accepted === false) ??
+      answers.find(each => each.accepted === undefined) ?? {accepted: true}
+    );
+  }
+
+  #acceptKind(ref: KindRef): Acceptance {
+    const answer = this.options.kinds.get(ref.apiVersion, ref.kind);
+    if (answer.state === 'asking')
+      return {accepted: undefined, message: `looking up ${ref.kind} in ${ref.apiVersion}`};
+    if (answer.state === 'refused') return {accepted: false, reason: answer.reason, message: answer.message};
+    const source = this.source(ref) ?? this.#start(ref, answer);
+    if (source.problem === undefined || source.store.ready) return {accepted: true};
+    return {accepted: false, reason: 'KindNotReadable', message: source.problem};
+  }
+
+  #start(ref: KindRef, {group, version, plural}: KindAnswer & {state: 'served'}): WorkloadSource {
+    const source: WorkloadSource = {
+      ref,
+      resource: group === '' ? plural : `${plural}.${group}`,
+      root: group === '' ? `/api/${version}` : `/apis/${group}/${version}`,
+      group,
+      version,
+      plural,
+      store: new Store(change => this.workloadChanged(change)),
+      problem: undefined,
+    };
+    this.sources.set(`${ref.apiVersion} ${ref.kind}`, source);
+    this.options.watchKind(source);
+    return source;
+  }
+
+  /** Puts rules in force, or takes them out, and looks at everything that they concern. */
+  #enforce(policy: string, rules: Rules | undefined): void {
+    if (rules) this.rules.set(policy, rules);
+    else if (!this.rules.delete(policy)) return;
+    for (const source of this.sources.values())
+      for (const row of source.store.values()) this.#claim(row, false);
+    for (const lease of this.leases.values()) this.options.enqueue(`lease/${lease.key}`);
+    for (const row of this.namespaces.values()) this.#wantRegistry(row.key);
+  }
+
+  #namespaceChanged(change: Change<NamespaceRow>): void {
+    const {row} = change;
+    if (change.type === 'modified' && change.previous?.terminating === row.terminating) {
+      if (sameLabels(change.previous.labels, row.labels)) return;
+    }
+    for (const source of this.sources.values()) {
+      for (const workload of source.store.values()) {
+        if (workload.namespace === row.key) this.#claim(workload, false);
+      }
+    }
+    for (const lease of this.leaseIndex.inNamespace(row.key)) this.options.enqueue(`lease/${lease}`);
+    this.#wantRegistry(row.key);
+  }
+
+  /** Computes the claims of a workload anew, and wants a look at all that they concern. */
+  #claim(workload: WorkloadRow, gone: boolean): void {
+    const id = workloadId(workload);
+    const labels = this.namespaces.get(workload.namespace)?.labels;
+    const claims: Claim[] = [];
+    if (!gone && labels) {
+      for (const rules of this.rules.values()) {
+        const claim = claimOf(workload, labels, rules);
+        if (claim) claims.push(claim);
+      }
+    }
+    const before = this.claims.of(id);
+    if (before.length === 0 && claims.length === 0) return;
+    const concerned = [...before, ...claims];
+    const rivals = this.claims.set(id, claims).flatMap(key => this.claims.claimants(key));
+    this.options.enqueue(`workload/${id}`);
+    for (const {workload: rival} of rivals) this.options.enqueue(`workload/${workloadId(rival)}`);
+    for (const claim of concerned) this.#wantLeases(claim);
+    this.wantStatus(new Set(concerned.map(claim => claim.policy)));
+  }
+
+  #wantLeases(claim: Claim): void {
+    const key = leaseKeyOf(claim);
+    if (key !== undefined) this.options.enqueue(`lease/${key}`);
+    for (const other of this.leaseIndex.ofSubject(claim.policy, claim.leaseNamespace, claim.subject)) {
+      this.options.enqueue(`lease/${other}`);
+    }
+    this.#wantRegistry(claim.leaseNamespace);
+    if (claim.workload.namespace !== claim.leaseNamespace) this.#wantRegistry(claim.workload.namespace);
+  }
+
+  #wantRegistry(namespace: string, afterMs = COALESCE_REGISTRY_MS): void {
+    this.options.enqueue(`registry/${namespace}`, afterMs);
+  }
+
+  #leaseChanged(change: Change<LeaseView>): void {
+    const {row} = change;
+    const previous = change.type === 'modified' ? change.previous : undefined;
+    if (change.type === 'deleted') this.leaseIndex.remove(row);
+    else this.leaseIndex.put(row, previous);
+    if (previous && isHeartbeat(previous, row)) return;
+    this.options.enqueue(`lease/${row.key}`);
+    for (const claim of this.claims.claimants(row.key))
+      this.options.enqueue(`workload/${workloadId(claim.workload)}`);
+    if (!isManaged(row) || row.subject === undefined) return;
+    const subject = this.subjectOf(row);
+    if (subject) this.options.enqueue(`workload/${subject}`);
+    if (previous?.holder !== row.holder || change.type === 'deleted') this.#wantRegistry(row.namespace);
+  }
+
+  /** The id of the workload that a managed Lease names as its subject, if its kind is one of its policy's. */
+  subjectOf(lease: LeaseView): string | undefined {
+    const parts = lease.subject?.split('/') ?? [];
+    const [kind, name] = [parts[0], parts.at(-1)];
+    const namespace = parts.length === 3 ? parts[1] : lease.namespace;
+    const ref = this.rules.get(lease.labels[LABELS.policy] ?? '')?.kinds.find(each => each.kind === kind);
+    const source = ref && this.source(ref);
+    return source && `${source.resource}/${namespace}/${name}`;
+  }
+}
+
+const namespaceOf = (key: string) => key.slice(0, key.indexOf('/'));
+
+/** A renewal by a holder whose hold had not run out: nothing that a decision rests on has changed. */
+function isHeartbeat(previous: LeaseView, lease: LeaseView): boolean {
+  const lateMs = lease.changedAtMs - previous.changedAtMs;
+  return (
+    lease.holder !== '' &&
+    previous.uid === lease.uid &&
+    previous.holder === lease.holder &&
+    previous.durationSeconds === lease.durationSeconds &&
+    previous.transitions === lease.transitions &&
+    previous.subject === lease.subject &&
+    previous.orphanedSince === lease.orphanedSince &&
+    (previous.renewTime === undefined) === (lease.renewTime === undefined) &&
+    lateMs < (lease.durationSeconds ?? 0) * 1000 &&
+    sameLabels(previous.labels, lease.labels) &&
+    previous.owners.join() === lease.owners.join()
+  );
+}
+
+function sameWorkload(a: Workload, b: Workload): boolean {
+  return (
+    a.uid === b.uid &&
+    a.terminating === b.terminating &&
+    a.serviceAccount === b.serviceAccount &&
+    sameLabels(a.labels, b.labels)
+  );
+}
+
+function sameLabels(a: Readonly<Record<string, string>>, b: Readonly<Record<string, string>>): boolean {
+  const keys = Object.keys(a);
+  return keys.length === Object.keys(b).length && keys.every(key => a[key] === b[key]);
+}

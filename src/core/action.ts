@@ -1,0 +1,115 @@
+/** Effects as frozen data: what a plan wants done, for apply, dry run, Events, counters and tests alike. */
+import type {LeasePolicyStatus} from '../api/leasepolicy.ts';
+import type {LeaseRegistrySpec} from '../api/leaseregistry.ts';
+import {ANNOTATIONS, LABELS} from '../api/objects.ts';
+import type {Finding, ObjectRef} from './finding.ts';
+import {NAMING_VERSION} from './hash.ts';
+import type {Rules} from './rules.ts';
+
+/** A version of a Lease: a write that carries it fails when anybody else has written since. */
+export type LeaseVersion = {namespace: string; name: string; uid: string; resourceVersion: string};
+
+/** What a record of ours says; null deletes the field. Times are MicroTime texts. */
+export type LeaseRecord = {
+  holderIdentity: string;
+  leaseDurationSeconds: number;
+  leaseTransitions: number;
+  acquireTime: string | null;
+  renewTime: string | null;
+};
+
+/** How a live read must find the subject for its Lease to be garbage. */
+export type SubjectCheck =
+  | {expect: 'absent'; path: string}
+  /** It lives, with the labels on which the decision rests. */
+  | {expect: 'labels'; path: string; labels: Readonly<Record<string, string>>}
+  /** No workload is known, such as for a Lease of somebody else that bears our names. */
+  | {expect: 'nothing'};
+
+export type CreateLease = {
+  type: 'createLease';
+  policy: string;
+  namespace: string;
+  name: string;
+  labels: Record<string, string>;
+  annotations: Record<string, string>;
+  record: Partial<LeaseRecord> & {leaseDurationSeconds: number};
+};
+
+/** Server-side apply of labels and annotations; the spec is not part of it. */
+export type LabelLease = {
+  type: 'labelLease';
+  purpose: 'adopt' | 'label' | 'markOrphaned' | 'reclaim';
+  policy: string;
+  namespace: string;
+  name: string;
+  uid: string;
+  labels: Record<string, string>;
+  annotations: Record<string, string>;
+};
+
+/** Writes the record of a Lease that nobody else holds. */
+export type WriteRecord = {
+  type: 'writeRecord';
+  purpose: 'close' | 'renew' | 'seal' | 'open';
+  policy: string;
+  lease: LeaseVersion;
+  record: LeaseRecord;
+};
+
+export type CollectLease = {
+  type: 'collectLease';
+  policy: string;
+  lease: LeaseVersion;
+  subject: string;
+  check: SubjectCheck;
+};
+
+export type RegistryPatch = {
+  [Section in 'names' | 'subjects' | 'retired']?: Record<string, LeaseRegistrySpec[Section][string] | null>;
+} & {exempt?: string[]};
+
+export type Action =
+  | CreateLease
+  | LabelLease
+  | WriteRecord
+  | CollectLease
+  | {type: 'createRegistry'; namespace: string; spec: LeaseRegistrySpec}
+  | {type: 'patchRegistry'; namespace: string; patch: RegistryPatch}
+  | {type: 'deleteRegistry'; namespace: string; uid: string; resourceVersion: string}
+  /** With a resourceVersion it fails when the policy has been edited since. */
+  | {type: 'writeStatus'; policy: string; resourceVersion?: string; status: Partial<LeasePolicyStatus>}
+  | {type: 'emitEvent'; about: ObjectRef; severity: 'Normal' | 'Warning'; reason: string; message: string};
+
+/** What a controller decides: effects in their order, what is wrong, and when to look again. */
+export type Plan = {
+  actions: Action[];
+  findings: Finding[];
+  /** Milliseconds until time alone changes the answer. */
+  requeueAfterMs?: number | undefined;
+};
+
+/** The sooner of two waits. */
+export function sooner(a: number | undefined, b: number | undefined): number | undefined {
+  if (a === undefined || b === undefined) return a ?? b;
+  return Math.min(a, b);
+}
+
+/** The labels of a Lease of this policy. */
+export function leaseLabels(rules: Rules, origin: string): Record<string, string> {
+  return {
+    ...rules.lease.labels,
+    [LABELS.managedBy]: 'leasepolicy',
+    [LABELS.policy]: rules.policy,
+    [LABELS.origin]: origin,
+    [LABELS.naming]: NAMING_VERSION,
+  };
+}
+
+/** The annotations of a Lease of this subject. */
+export function leaseAnnotations(subject: string, orphanedSince?: string): Record<string, string> {
+  return {
+    [ANNOTATIONS.subject]: subject,
+    ...(orphanedSince === undefined ? {} : {[ANNOTATIONS.orphanedSince]: orphanedSince}),
+  };
+}

@@ -1,0 +1,29 @@
+/** Findings: what is wrong with a Lease or a subject, from a closed set. */
+
+export const FINDING_REASONS = [
+  'MissingLease',
+  'MisnamedLease',
+  'NameCollision',
+  'NameTooLong',
+  'InvalidName',
+  'DurationOutOfRange',
+  'FutureRenewTime',
+  'HazardousOwner',
+  'OrphanedLease',
+] as const;
+export type FindingReason = (typeof FINDING_REASONS)[number];
+
+/** What a finding or an Event is about; a path that the API server's Events can refer to. */
+export type ObjectRef = {apiVersion: string; kind: string; namespace: string; name: string; uid: string};
+
+/** The message is stable while the fault lasts, so that an unchanged world writes nothing. */
+export type Finding = {
+  readonly policy: string;
+  readonly reason: FindingReason;
+  /** The workload where there is one, else the Lease: its Events carry the finding. */
+  readonly about: ObjectRef;
+  readonly message: string;
+};
+
+/** Kind/namespace/name, for people. */
+export const refText = ({kind, namespace, name}: ObjectRef) => `${kind}/${namespace}/${name}`;

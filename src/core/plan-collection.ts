@@ -1,0 +1,105 @@
+/** Decides one pass of garbage collection for a policy, within its budget and its share. */
+import type {LeasePolicyStatus} from '../api/leasepolicy.ts';
+import type {Action, Plan} from './action.ts';
+import type {Garbage} from './plan-lease.ts';
+import type {Now} from './plan-workload.ts';
+import type {Rules} from './rules.ts';
+
+/** The minute that maxPerMinute counts. */
+const WINDOW_MS = 60_000;
+
+export type CollectionObservation = {
+  readonly rules: Rules | undefined;
+  /** The resourceVersion of the policy on which this decision rests. */
+  readonly resourceVersion: string;
+  readonly garbage: readonly Garbage[];
+  /** All Leases of the policy. */
+  readonly total: number;
+  readonly last: LeasePolicyStatus['lastGarbageCollection'];
+};
+
+export type CollectionPlan = Plan & {
+  /** Why the pass is stopped, for the condition; undefined when it isn't. */
+  stopped?: string;
+};
+
+/**
+ * Takes what is due now, oldest first. The number of deletions is written into status before the first one, with
+ * the policy's resourceVersion: so a leader that takes over counts them too, and an edit of the policy in the
+ * meantime stops the pass. What falls due within the minute counts for maxPercent, else a mass deletion would pass
+ * in slices.
+ */
+export function planCollection(observed: CollectionObservation, now: Now): CollectionPlan {
+  const {rules, garbage} = observed;
+  const plan: CollectionPlan = {actions: [], findings: []};
+  if (!rules || garbage.length === 0) return plan;
+  const byDue = garbage.toSorted((a, b) => a.dueAtMs - b.dueAtMs);
+  const soon = byDue.filter(each => each.dueAtMs <= now.monotonicMs + WINDOW_MS).length;
+  const allowed = Math.ceil((observed.total * rules.collection.maxPercent) / 100);
+  if (soon > allowed) return {...plan, stopped: stopText(soon, observed.total, rules)};
+  const due = byDue.filter(each => each.dueAtMs <= now.monotonicMs);
+  const window = budget(observed.last, rules.collection.maxPerMinute, now);
+  const taken = due.slice(0, window.left);
+  plan.requeueAfterMs = nextPassMs(byDue, due.length > taken.length, window.endsInMs, now);
+  if (taken.length === 0) return plan;
+  const record = {
+    time: iso(now.wallMs),
+    deleted: taken.length,
+    kept: garbage.length - taken.length,
+    windowStart: iso(window.startMs),
+    windowDeleted: window.used + taken.length,
+  };
+  plan.actions = [
+    {
+      type: 'writeStatus',
+      policy: rules.policy,
+      resourceVersion: observed.resourceVersion,
+      status: {lastGarbageCollection: record},
+    },
+    ...retire(taken),
+    ...taken.map(each => each.collect),
+  ];
+  return plan;
+}
+
+const iso = (wallMs: number) => new Date(wallMs).toISOString();
+
+function stopText(soon: number, total: number, {collection}: Rules): string {
+  return (
+    `${soon} of ${total} Leases would be deleted at once, more than maxPercent ${collection.maxPercent}: ` +
+    'correct the selectors, or raise garbageCollection.maxPercent to go on'
+  );
+}
+
+type Budget = {left: number; used: number; startMs: number; endsInMs: number};
+
+/** What is left of this minute. A start in the future is a wrong clock: the whole minute is waited for. */
+function budget(last: CollectionObservation['last'], maxPerMinute: number, now: Now): Budget {
+  const startMs = last ? Math.min(Date.parse(last.windowStart), now.wallMs) : Number.NEGATIVE_INFINITY;
+  if (!last || now.wallMs - startMs >= WINDOW_MS) {
+    return {left: maxPerMinute, used: 0, startMs: now.wallMs, endsInMs: WINDOW_MS};
+  }
+  const used = last.windowDeleted;
+  return {left: Math.max(0, maxPerMinute - used), used, startMs, endsInMs: startMs + WINDOW_MS - now.wallMs};
+}
+
+function nextPassMs(byDue: readonly Garbage[], overBudget: boolean, windowEndsInMs: number, now: Now) {
+  if (overBudget) return windowEndsInMs;
+  const next = byDue.find(each => each.dueAtMs > now.monotonicMs);
+  return next && next.dueAtMs - now.monotonicMs;
+}
+
+/** Keeps the fencing counters of the names, before they are gone. */
+function retire(taken: readonly Garbage[]): Action[] {
+  const byNamespace = new Map<string, Record<string, {transitions: number}>>();
+  for (const {collect, transitions} of taken) {
+    if (transitions === 0) continue;
+    const {namespace, name} = collect.lease;
+    byNamespace.set(namespace, {...byNamespace.get(namespace), [name]: {transitions}});
+  }
+  return [...byNamespace].map(([namespace, retired]) => ({
+    type: 'patchRegistry',
+    namespace,
+    patch: {retired},
+  }));
+}

@@ -1,0 +1,217 @@
+/** Judges one Lease: its state, what is wrong with it, and when it is garbage. */
+import {type Action, leaseAnnotations, leaseLabels, type Plan, type SubjectCheck, sooner} from './action.ts';
+import type {Claim} from './claims.ts';
+import type {Finding, FindingReason, ObjectRef} from './finding.ts';
+import {holding, isHeldByUs, isManaged, type LeaseView, type Lifetime, lifetime} from './lifetime.ts';
+import {formatMicroTime, parseMicroTime} from './microtime.ts';
+import {type Now, workloadRef} from './plan-workload.ts';
+import type {Rules} from './rules.ts';
+
+/** How far ahead of our clock a renewTime may be before it is a finding; clocks of nodes differ. */
+const SKEW_ALLOWED_MS = 60_000;
+
+export type LeaseObservation = {
+  readonly lease: LeaseView | undefined;
+  /** The policy of a managed Lease, or the one whose names an unmanaged Lease bears; if it is in force. */
+  readonly rules: Rules | undefined;
+  /** The oldest claim to this very name. */
+  readonly claim: Claim | undefined;
+  /** Whether every workload that could claim this Lease is in the caches. */
+  readonly subjectsKnown: boolean;
+  /** What a live read must find before the Lease is deleted; undefined when no read could tell. */
+  readonly check: SubjectCheck | undefined;
+  /** Policies that govern the namespace. */
+  readonly governing: readonly Rules[];
+  /** The first few names that are allowed here, and how many more there are. */
+  readonly allowed: string;
+  /** When the exemption of this name ends, in wall milliseconds; undefined when it has none. */
+  readonly exemptUntilMs: number | undefined;
+  /** The Lease by which the operator elects its leader. */
+  readonly own: boolean;
+};
+
+/** Garbage, and when a collection pass may take it. */
+export type Garbage = {
+  readonly policy: string;
+  readonly dueAtMs: number;
+  readonly collect: Extract<Action, {type: 'collectLease'}>;
+  /** leaseTransitions, to be continued when the name comes back. */
+  readonly transitions: number;
+};
+
+export type LeasePlan = Plan & {
+  /** Where the Lease counts in a policy's status. */
+  state?: {policy: string; lifetime: Lifetime; claimed: boolean};
+  garbage?: Garbage;
+};
+
+export function planLease(observed: LeaseObservation, now: Now): LeasePlan {
+  const {lease, rules, claim} = observed;
+  if (!lease) return {actions: [], findings: []};
+  const claimed = claim !== undefined || !observed.subjectsKnown;
+  const {state, changesInMs} = lifetime(lease, claimed, now.monotonicMs);
+  const plan: LeasePlan = {
+    actions: [],
+    findings: [...recordFindings(observed, lease, now), ...nameFindings(observed, lease)],
+    requeueAfterMs: changesInMs,
+  };
+  const ends = observed.exemptUntilMs;
+  if (ends !== undefined && Number.isFinite(ends))
+    plan.requeueAfterMs = sooner(changesInMs, ends - now.wallMs);
+  if (rules && (isManaged(lease) || claim))
+    plan.state = {policy: rules.policy, lifetime: state, claimed: claim !== undefined};
+  return claimed || !rules ? plan : planUnclaimed(plan, observed, rules, lease, state, now);
+}
+
+/** Nobody claims the name: mark it, say so, and hand it to the collection when its time has come. */
+function planUnclaimed(
+  plan: LeasePlan,
+  observed: LeaseObservation,
+  rules: Rules,
+  lease: LeaseView,
+  state: Lifetime,
+  now: Now,
+): LeasePlan {
+  if (isManaged(lease)) plan.findings.push(...orphanFinding(rules, lease, state));
+  const garbage = garbageOf(observed, rules, lease, state, now);
+  const mark = isManaged(lease) ? orphanMark(rules, lease, state, now) : undefined;
+  if (mark) plan.actions.push(mark);
+  if (garbage) plan.garbage = garbage;
+  return plan;
+}
+
+function recordFindings(observed: LeaseObservation, lease: LeaseView, now: Now): Finding[] {
+  const {rules} = observed;
+  if (!rules || (!isManaged(lease) && !observed.claim)) return [];
+  const found: Finding[] = [];
+  const {min, max} = rules.durationSeconds;
+  const seconds = lease.durationSeconds;
+  const isRelease = lease.holder === '' && seconds === 1;
+  if (seconds !== undefined && (seconds < min || seconds > max) && !isRelease && !isHeldByUs(lease)) {
+    const message = `Lease ${lease.name} has leaseDurationSeconds ${seconds}; this policy allows ${min} to ${max}`;
+    found.push(finding(observed, rules, 'DurationOutOfRange', message));
+  }
+  const renewed = parseMicroTime(lease.renewTime);
+  if (renewed !== undefined && renewed - now.wallMs > SKEW_ALLOWED_MS) {
+    const message = `Lease ${lease.name} has renewTime ${lease.renewTime}, which is in the future: a clock is wrong`;
+    found.push(finding(observed, rules, 'FutureRenewTime', message));
+  }
+  const owner = lease.owners.find(each => each === observed.claim?.subject);
+  if (owner) {
+    const message = `Lease ${lease.name} is owned by ${owner}: when that is deleted, so is the Lease, while its old Pods still lead; remove the owner reference`;
+    found.push(finding(observed, rules, 'HazardousOwner', message));
+  }
+  return found;
+}
+
+/** A name that no policy allows is a finding of every policy that governs the namespace. */
+function nameFindings(observed: LeaseObservation, lease: LeaseView): Finding[] {
+  const {claim, own, exemptUntilMs, governing, subjectsKnown} = observed;
+  if (claim || own || exemptUntilMs !== undefined || isManaged(lease) || !subjectsKnown) return [];
+  const message = `no policy allows Lease ${lease.name} in namespace ${lease.namespace}; allowed here: ${observed.allowed}`;
+  return governing.map(rules => finding(observed, rules, 'MisnamedLease', message));
+}
+
+function finding(
+  {claim, lease}: LeaseObservation,
+  rules: Rules,
+  reason: FindingReason,
+  message: string,
+): Finding {
+  return {
+    policy: rules.policy,
+    reason,
+    message,
+    about: claim ? workloadRef(claim.workload) : leaseRef(lease),
+  };
+}
+
+function leaseRef(lease: LeaseView | undefined): ObjectRef {
+  const {namespace = '', name = '', uid = ''} = lease ?? {};
+  return {apiVersion: 'coordination.k8s.io/v1', kind: 'Lease', namespace, name, uid};
+}
+
+function orphanFinding(rules: Rules, lease: LeaseView, state: Lifetime): Finding[] {
+  const subject = lease.subject ?? 'its subject';
+  const report = (message: string): Finding[] => [
+    {policy: rules.policy, reason: 'OrphanedLease', about: leaseRef(lease), message},
+  ];
+  if (state === 'held') {
+    return report(
+      `Lease ${lease.name} is no longer the name of ${subject}; it is kept while ${lease.holder} renews it`,
+    );
+  }
+  if (state !== 'orphaned') return [];
+  const deleted = rules.collection.mode === 'Managed' || rules.collection.mode === 'All';
+  const fate = deleted
+    ? `it is deleted after ${rules.collection.ttlSeconds} seconds`
+    : `garbageCollection.mode is ${rules.collection.mode}, so it stays`;
+  return report(`nobody holds Lease ${lease.name} and it is no longer the name of ${subject}: ${fate}`);
+}
+
+/** Keeps the start of the ttl on the Lease itself, where people see it and the next leader finds it. */
+function orphanMark(rules: Rules, lease: LeaseView, state: Lifetime, now: Now): Action | undefined {
+  const orphaned = state === 'orphaned';
+  if (orphaned === (lease.orphanedSince !== undefined) || lease.subject === undefined) return undefined;
+  const {namespace, name, uid} = lease;
+  return {
+    type: 'labelLease',
+    purpose: orphaned ? 'markOrphaned' : 'reclaim',
+    policy: rules.policy,
+    namespace,
+    name,
+    uid,
+    labels: leaseLabels(rules, lease.labels['leasepolicy.dev/origin'] ?? 'adopted'),
+    annotations: leaseAnnotations(lease.subject, orphaned ? formatMicroTime(now.wallMs) : undefined),
+  };
+}
+
+/**
+ * Whether and when the Lease may be collected. Three waits must all be over: the ttl since it was marked (so that
+ * a restart of ours does not begin it anew); one of the Lease's own durations under our own eyes; and what
+ * is not managed waits its whole ttl under our eyes, as nothing marks it.
+ */
+function garbageOf(
+  observed: LeaseObservation,
+  rules: Rules,
+  lease: LeaseView,
+  state: Lifetime,
+  now: Now,
+): Garbage | undefined {
+  const {mode, ttlSeconds} = rules.collection;
+  const {check} = observed;
+  if ((mode !== 'Managed' && mode !== 'All') || !check) return undefined;
+  const ttlMs = ttlSeconds * 1000;
+  let dueAtMs: number;
+  if (isManaged(lease)) {
+    if (state !== 'orphaned') return undefined;
+    const marked = parseMicroTime(lease.orphanedSince);
+    if (marked === undefined) return undefined;
+    const elapsedMs = Math.max(0, now.wallMs - marked);
+    dueAtMs = Math.max(now.monotonicMs + ttlMs - elapsedMs, watchedUntilMs(lease));
+  } else {
+    if (mode !== 'All' || !isFinished(lease, now) || isExempt(observed)) return undefined;
+    dueAtMs = Math.max(lease.changedAtMs + ttlMs, watchedUntilMs(lease));
+  }
+  const {namespace, name, uid, resourceVersion} = lease;
+  const collect = {
+    type: 'collectLease',
+    policy: rules.policy,
+    lease: {namespace, name, uid, resourceVersion},
+    subject: lease.subject ?? '',
+    check,
+  } as const;
+  return {policy: rules.policy, dueAtMs, collect, transitions: lease.transitions};
+}
+
+/** A Lease sealed by us carries our ttl as its duration: its last holder was already gone when we took it. */
+function watchedUntilMs(lease: LeaseView): number {
+  return isHeldByUs(lease) ? 0 : lease.changedAtMs + (lease.durationSeconds ?? 0) * 1000;
+}
+
+function isFinished(lease: LeaseView, now: Now): boolean {
+  const {state} = holding(lease, now.monotonicMs);
+  return state === 'released' || state === 'expired';
+}
+
+const isExempt = ({own, exemptUntilMs}: LeaseObservation) => own || exemptUntilMs !== undefined;

@@ -1,0 +1,123 @@
+/** Computes a policy's status from what the other plans found, and writes it only when it differs. */
+import {isDeepStrictEqual} from 'node:util';
+import type {Condition, LeasePolicyStatus, StatusFinding} from '../api/leasepolicy.ts';
+import type {Plan} from './action.ts';
+import {LIFETIMES, type Lifetime} from './lifetime.ts';
+import type {Now} from './plan-workload.ts';
+import type {Rules} from './rules.ts';
+
+/** The number of findings that status lists; their exact number is in violations. */
+const MAX_FINDINGS = 20;
+
+/** Whether the spec as it stands can be in force. */
+export type Acceptance =
+  | {accepted: true}
+  /** What has to be known first, such as whether a kind is served. */
+  | {accepted: undefined; message: string}
+  | {accepted: false; reason: string; message: string};
+
+export type PolicyObservation = {
+  readonly policy: string;
+  readonly generation: number;
+  readonly specText: string;
+  readonly kinds: readonly string[];
+  readonly acceptance: Acceptance;
+  readonly rules: Rules | undefined;
+  readonly subjects: number;
+  readonly lifetimes: Readonly<Partial<Record<Lifetime, number>>>;
+  readonly violations: number;
+  /** Subjects that have no Lease because of a finding. */
+  readonly withoutLease: number;
+  readonly findings: readonly StatusFinding[];
+  /** Whether every subject was looked at since this process began to lead. */
+  readonly settled: boolean;
+  readonly stopped: string | undefined;
+  readonly status: LeasePolicyStatus | undefined;
+};
+
+export function planPolicy(observed: PolicyObservation, now: Now): Plan {
+  const status = statusOf(observed, new Date(now.wallMs).toISOString().replace(/\.\d+Z$/, 'Z'));
+  const unchanged = Object.entries(status).every(([key, value]) =>
+    isDeepStrictEqual(observed.status?.[key as keyof LeasePolicyStatus], value),
+  );
+  if (unchanged) return {actions: [], findings: []};
+  return {actions: [{type: 'writeStatus', policy: observed.policy, status}], findings: []};
+}
+
+type OwnStatus = Omit<LeasePolicyStatus, 'lastGarbageCollection'>;
+
+function statusOf(observed: PolicyObservation, time: string): OwnStatus {
+  const {generation, acceptance, specText, status, lifetimes} = observed;
+  const leases = Object.fromEntries(LIFETIMES.map(state => [state, lifetimes[state] ?? 0])) as Record<
+    Lifetime,
+    number
+  >;
+  const total = Object.values(leases).reduce((sum, count) => sum + count, 0);
+  const lastAccepted = acceptance.accepted === true ? {generation, spec: specText} : status?.lastAccepted;
+  return {
+    observedGeneration: generation,
+    subjectsKind: observed.kinds.join(','),
+    conditions: conditions(observed).map(each => stamped(each, status?.conditions, generation, time)),
+    subjects: observed.subjects,
+    leases: {total, ...leases},
+    violations: observed.violations,
+    findings: newest(observed.findings),
+    ...(lastAccepted ? {lastAccepted} : {}),
+  };
+}
+
+function newest(findings: readonly StatusFinding[]): StatusFinding[] {
+  const order = (finding: StatusFinding) => `${finding.object} ${finding.reason}`;
+  return findings
+    .toSorted((a, b) => (a.since === b.since ? (order(a) < order(b) ? -1 : 1) : a.since < b.since ? 1 : -1))
+    .slice(0, MAX_FINDINGS);
+}
+
+type Draft = Pick<Condition, 'type' | 'status' | 'reason' | 'message'>;
+
+function stamped(
+  draft: Draft,
+  before: readonly Condition[] | undefined,
+  generation: number,
+  time: string,
+): Condition {
+  const old = before?.find(each => each.type === draft.type);
+  const lastTransitionTime = old?.status === draft.status ? old.lastTransitionTime : time;
+  return {...draft, lastTransitionTime, observedGeneration: generation};
+}
+
+function conditions(observed: PolicyObservation): Draft[] {
+  return [accepted(observed), enforced(observed), ready(observed)];
+}
+
+function accepted({acceptance, rules}: PolicyObservation): Draft {
+  if (acceptance.accepted === true) {
+    return {type: 'Accepted', status: 'True', reason: 'Accepted', message: 'the policy is in force'};
+  }
+  const still = rules ? `; generation ${rules.generation} stays in force` : '';
+  if (acceptance.accepted === undefined) {
+    return {type: 'Accepted', status: 'Unknown', reason: 'Pending', message: acceptance.message + still};
+  }
+  return {type: 'Accepted', status: 'False', reason: acceptance.reason, message: acceptance.message + still};
+}
+
+function enforced({rules}: PolicyObservation): Draft {
+  if (!rules)
+    return {type: 'Enforced', status: 'False', reason: 'NotAccepted', message: 'no version is in force'};
+  const message = 'a Lease that no policy allows becomes a finding';
+  return {type: 'Enforced', status: 'True', reason: 'Audit', message};
+}
+
+function ready(observed: PolicyObservation): Draft {
+  const no = (reason: string, message: string): Draft => ({type: 'Ready', status: 'False', reason, message});
+  if (observed.acceptance.accepted !== true) return no('NotAccepted', 'see the condition Accepted');
+  if (observed.stopped !== undefined) return no('CollectionStopped', observed.stopped);
+  if (!observed.settled) return no('Reconciling', 'not every subject has been looked at yet');
+  if (observed.withoutLease > 0) {
+    return no(
+      'SubjectsWithoutLease',
+      `${observed.withoutLease} of ${observed.subjects} subjects have no Lease: see findings`,
+    );
+  }
+  return {type: 'Ready', status: 'True', reason: 'Reconciled', message: 'every subject has its Lease'};
+}

@@ -1,0 +1,117 @@
+/** Decides what a namespace's LeaseRegistry says, and the smallest patch that makes it so. */
+import type {LeaseRegistrySpec, RegisteredName} from '../api/leaseregistry.ts';
+import type {Plan, RegistryPatch} from './action.ts';
+import {type Claim, leaseKeyOf} from './claims.ts';
+import type {LeaseView} from './lifetime.ts';
+
+/** An object of more than about 1.5 MB is refused by etcd; one retired name takes some 60 bytes. */
+const MAX_RETIRED = 2000;
+
+export type RegistryObservation = {
+  readonly namespace: string;
+  /** Whether a policy governs the namespace and it isn't going away. */
+  readonly governed: boolean;
+  readonly terminating: boolean;
+  /** Claims that keep their name, of Leases here or of workloads here. */
+  readonly claims: readonly Claim[];
+  /** Old names that stay allowed because somebody still holds them, with the claim of their subject. */
+  readonly heldOld: readonly {lease: LeaseView; claim: Claim}[];
+  readonly exempt: readonly string[];
+  readonly current: {uid: string; resourceVersion: string; spec: LeaseRegistrySpec} | undefined;
+  /** Whether a Lease of this name exists and goes on with the retired counter. */
+  readonly exists: (name: string, transitions: number) => boolean;
+};
+
+export function planRegistry(observed: RegistryObservation): Plan {
+  const {namespace, current, governed, terminating} = observed;
+  const plan: Plan = {actions: [], findings: []};
+  if (terminating) return plan;
+  if (!current) {
+    if (governed)
+      plan.actions.push({type: 'createRegistry', namespace, spec: {...desired(observed), retired: {}}});
+    return plan;
+  }
+  if (!governed && Object.keys(current.spec.retired).length === 0) {
+    const {uid, resourceVersion} = current;
+    plan.actions.push({type: 'deleteRegistry', namespace, uid, resourceVersion});
+    return plan;
+  }
+  const patch = difference(current.spec, desired(observed), outlived(observed, current.spec.retired));
+  if (Object.keys(patch).length > 0) plan.actions.push({type: 'patchRegistry', namespace, patch});
+  return plan;
+}
+
+type Desired = Omit<LeaseRegistrySpec, 'retired'>;
+
+function desired({namespace, claims, heldOld, exempt}: RegistryObservation): Desired {
+  const names: Record<string, RegisteredName> = {};
+  const subjects: Record<string, Record<string, string>> = {};
+  for (const claim of claims) {
+    const name = leaseKeyOf(claim)?.slice(claim.leaseNamespace.length + 1);
+    if (name === undefined) continue;
+    const here = claim.leaseNamespace === namespace;
+    if (here) names[name] = entry(claim);
+    if (claim.workload.namespace !== namespace) continue;
+    const subject = `${claim.workload.kind}/${claim.workload.name}`;
+    subjects[subject] = {
+      ...subjects[subject],
+      [claim.policy]: here ? name : `${claim.leaseNamespace}/${name}`,
+    };
+  }
+  for (const {lease, claim} of heldOld) names[lease.name] ??= entry(claim);
+  return {names, subjects, exempt: exempt.toSorted()};
+}
+
+const entry = ({policy, subject, workload}: Claim): RegisteredName => ({
+  policy,
+  subject,
+  serviceAccount: workload.serviceAccount,
+});
+
+/** Retired names that came back and go on counting, and the first ones beyond the limit. */
+function outlived({exists}: RegistryObservation, retired: LeaseRegistrySpec['retired']): string[] {
+  const names = Object.keys(retired);
+  const back = names.filter(name => exists(name, retired[name]?.transitions ?? 0));
+  const kept = names.filter(name => !back.includes(name));
+  return [...back, ...kept.slice(0, Math.max(0, kept.length - MAX_RETIRED))];
+}
+
+function difference(current: LeaseRegistrySpec, wanted: Desired, outlived: readonly string[]): RegistryPatch {
+  const patch: RegistryPatch = {};
+  const names = changes(current.names, wanted.names);
+  const subjects = changes(current.subjects, wanted.subjects);
+  if (names) patch.names = names;
+  if (subjects) patch.subjects = subjects;
+  if (!same(current.exempt, wanted.exempt)) patch.exempt = [...wanted.exempt];
+  if (outlived.length > 0) patch.retired = Object.fromEntries(outlived.map(name => [name, null]));
+  return patch;
+}
+
+/** A merge patch of single keys: null removes one. A nested key that is gone is removed too. */
+function changes<Value extends object>(
+  current: Record<string, Value>,
+  wanted: Record<string, Value>,
+): Record<string, Value | null> | undefined {
+  const patch: Record<string, Value | null> = {};
+  for (const key of Object.keys(current)) if (!(key in wanted)) patch[key] = null;
+  for (const [key, value] of Object.entries(wanted)) {
+    const before = current[key];
+    if (!same(before, value)) patch[key] = {...removed(before, value), ...value};
+  }
+  return Object.keys(patch).length > 0 ? patch : undefined;
+}
+
+function removed(before: object | undefined, value: object): Record<string, null> {
+  const gone = Object.keys(before ?? {}).filter(key => !(key in value));
+  return Object.fromEntries(gone.map(key => [key, null]));
+}
+
+function same(a: unknown, b: unknown): boolean {
+  if (a === b) return true;
+  if (typeof a !== 'object' || typeof b !== 'object' || a === null || b === null) return false;
+  const keys = Object.keys(a);
+  return (
+    keys.length === Object.keys(b).length &&
+    keys.every(key => same((a as Record<string, unknown>)[key], (b as Record<string, unknown>)[key]))
+  );
+}

@@ -1,0 +1,234 @@
+/** Decides what a workload's Leases need: create, adopt, and the hand-over from an old name to a new one. */
+import {LABELS} from '../api/objects.ts';
+import {type Action, type LeaseVersion, leaseAnnotations, leaseLabels, type Plan, sooner} from './action.ts';
+import type {Claim, Workload} from './claims.ts';
+import type {Finding, FindingReason, ObjectRef} from './finding.ts';
+import {holding, isHeldByOthers, isHeldByUs, isManaged, type LeaseView, renameHolder} from './lifetime.ts';
+import {formatMicroTime, parseMicroTime} from './microtime.ts';
+import type {Rules} from './rules.ts';
+
+/** Both clocks: decisions about renewal use the monotonic one, texts for people the wall. Milliseconds. */
+export type Now = {readonly monotonicMs: number; readonly wallMs: number};
+
+export type ClaimView = {
+  readonly claim: Claim;
+  readonly rules: Rules;
+  /** The older workload that keeps the name, if it isn't this one. */
+  readonly winner: Claim | undefined;
+  readonly lease: LeaseView | undefined;
+  /** Other Leases of this subject under this policy: names that it had before. */
+  readonly predecessors: readonly LeaseView[];
+  /** leaseTransitions of the name when it was last deleted. */
+  readonly retiredTransitions: number;
+};
+
+export type WorkloadObservation = {
+  readonly workload: Workload | undefined;
+  readonly namespaceTerminating: boolean;
+  readonly claims: readonly ClaimView[];
+};
+
+export function planWorkload({workload, namespaceTerminating, claims}: WorkloadObservation, now: Now): Plan {
+  const plan: Plan = {actions: [], findings: []};
+  if (!workload || workload.terminating || namespaceTerminating) return plan;
+  for (const view of claims) {
+    const part = planClaim(view, now);
+    plan.actions.push(...part.actions);
+    plan.findings.push(...part.findings);
+    plan.requeueAfterMs = sooner(plan.requeueAfterMs, part.requeueAfterMs);
+  }
+  return plan;
+}
+
+function planClaim(view: ClaimView, now: Now): Plan {
+  const {claim, winner, lease, rules} = view;
+  if ('problem' in claim.result) return only(finding(view, claim.result.problem, claim.result.message));
+  if (winner !== undefined && winner !== claim) {
+    const message = `Lease ${claim.result.name} is already that of ${winner.subject} (policy ${winner.policy}), which is older`;
+    return only(finding(view, 'NameCollision', message));
+  }
+  if (lease) return planExisting(view, lease, claim.result.name, now);
+  if (rules.lease.create) return planMissing(view, claim.result.name, now);
+  return only(
+    finding(view, 'MissingLease', `Lease ${claim.result.name} is missing and lease.create is false`),
+  );
+}
+
+const only = (found: Finding): Plan => ({actions: [], findings: [found]});
+
+function finding({claim}: ClaimView, reason: FindingReason, message: string): Finding {
+  return {policy: claim.policy, reason, about: workloadRef(claim.workload), message};
+}
+
+export const workloadRef = ({apiVersion, kind, namespace, name, uid}: Workload): ObjectRef => ({
+  apiVersion,
+  kind,
+  namespace,
+  name,
+  uid,
+});
+
+function planMissing(view: ClaimView, name: string, now: Now): Plan {
+  const {claim, rules, predecessors, retiredTransitions} = view;
+  const held = predecessors.find(lease => isHeldByOthers(lease, now.monotonicMs));
+  const transitions = Math.max(retiredTransitions, ...predecessors.map(lease => lease.transitions));
+  const create: Action = {
+    type: 'createLease',
+    policy: claim.policy,
+    namespace: claim.leaseNamespace,
+    name,
+    labels: leaseLabels(rules, 'created'),
+    annotations: leaseAnnotations(claim.subject),
+    record: held
+      ? closedBy(held, rules, now, transitions)
+      : {
+          leaseDurationSeconds: rules.lease.durationSeconds,
+          ...(transitions > 0 ? {leaseTransitions: transitions} : {}),
+        },
+  };
+  const message = held
+    ? `created Lease ${name}, which stays closed until ${held.holder} gives up ${held.name}`
+    : `created Lease ${name}`;
+  const seals = held ? {actions: [], requeueAfterMs: undefined} : planSeals(view, name, now);
+  return {
+    actions: [...seals.actions, create, event(view, 'LeaseCreated', message)],
+    findings: [],
+    requeueAfterMs: sooner(seals.requeueAfterMs, held && renewEveryMs(rules)),
+  };
+}
+
+function planExisting(view: ClaimView, lease: LeaseView, name: string, now: Now): Plan {
+  const {rules, predecessors} = view;
+  const labels = planLabels(view, lease);
+  const held = predecessors.find(each => isHeldByOthers(each, now.monotonicMs));
+  if (isHeldByOthers(lease, now.monotonicMs)) return merge(labels, planSeals(view, name, now));
+  const mine = isHeldByUs(lease);
+  if (held && mine) return merge(labels, planRenewal(view, lease, now));
+  if (held && isManaged(lease)) {
+    const record = closedBy(held, rules, now, lease.transitions);
+    return merge(labels, {
+      actions: [write('close', view, lease, record)],
+      requeueAfterMs: renewEveryMs(rules),
+    });
+  }
+  const seals = planSeals(view, name, now);
+  return mine ? merge(labels, seals, {actions: [open(view, lease)]}) : merge(labels, seals);
+}
+
+type Part = {actions: Action[]; requeueAfterMs?: number | undefined};
+
+function merge(...parts: Part[]): Plan {
+  return {
+    actions: parts.flatMap(part => part.actions),
+    findings: [],
+    requeueAfterMs: parts.map(part => part.requeueAfterMs).reduce(sooner, undefined),
+  };
+}
+
+/** Adopts a Lease that has the right name, or mends labels of ours that differ. */
+function planLabels(view: ClaimView, lease: LeaseView): Part {
+  const {claim, rules} = view;
+  const known = isManaged(lease);
+  if (!known && !rules.lease.adopt) return {actions: []};
+  const labels = leaseLabels(rules, lease.labels[LABELS.origin] ?? 'adopted');
+  const differs = Object.entries(labels).some(([key, value]) => lease.labels[key] !== value);
+  if (!differs && lease.subject === claim.subject && lease.orphanedSince === undefined) return {actions: []};
+  const {namespace, name, uid} = lease;
+  const adopt: Action = {
+    type: 'labelLease',
+    purpose: known ? 'label' : 'adopt',
+    policy: claim.policy,
+    namespace,
+    name,
+    uid,
+    labels,
+    annotations: leaseAnnotations(claim.subject),
+  };
+  return {actions: known ? [adopt] : [adopt, event(view, 'LeaseAdopted', `adopted Lease ${name}`)]};
+}
+
+/**
+ * Takes what the subject's old names left behind, so that no candidate of an old Pod leads by them beside one of
+ * the new name: each old Lease that was once held, and is not now, becomes ours for the ttl. An old Lease that was
+ * never held has no candidates and needs nothing.
+ */
+function planSeals(view: ClaimView, name: string, now: Now): Part {
+  const parts = view.predecessors.map((old): Part => {
+    if (isHeldByUs(old))
+      return sealAgeMs(old, now) < ttlMs(view.rules) ? planRenewal(view, old, now) : {actions: []};
+    const {state} = holding(old, now.monotonicMs);
+    if (state === 'held') return {actions: [], requeueAfterMs: holding(old, now.monotonicMs).changesInMs};
+    if (state !== 'released' && state !== 'expired') return {actions: []};
+    const record = heldRecord(renameHolder(name), view.rules, now, old.transitions);
+    return {actions: [write('seal', view, old, record)], requeueAfterMs: renewEveryMs(view.rules)};
+  });
+  return {
+    actions: parts.flatMap(part => part.actions),
+    requeueAfterMs: parts.map(part => part.requeueAfterMs).reduce(sooner, undefined),
+  };
+}
+
+const ttlMs = (rules: Rules) => rules.collection.ttlSeconds * 1000;
+const sealAgeMs = (lease: LeaseView, now: Now) => now.wallMs - (parseMicroTime(lease.acquireTime) ?? 0);
+/** Often enough for candidates of old clients, which count with their own duration and not with the record's. */
+const renewEveryMs = (rules: Rules) => (rules.lease.durationSeconds * 1000) / 3;
+
+function planRenewal(view: ClaimView, lease: LeaseView, now: Now): Part {
+  const dueInMs = lease.changedAtMs + renewEveryMs(view.rules) - now.monotonicMs;
+  if (dueInMs > 0) return {actions: [], requeueAfterMs: dueInMs};
+  const record = {
+    holderIdentity: lease.holder,
+    leaseDurationSeconds: view.rules.collection.ttlSeconds,
+    leaseTransitions: lease.transitions,
+    acquireTime: lease.acquireTime ?? formatMicroTime(now.wallMs),
+    renewTime: formatMicroTime(now.wallMs),
+  };
+  return {actions: [write('renew', view, lease, record)], requeueAfterMs: renewEveryMs(view.rules)};
+}
+
+const closedBy = (held: LeaseView, rules: Rules, now: Now, transitions: number) =>
+  heldRecord(renameHolder(held.name), rules, now, transitions);
+
+/** Our hold lasts for the ttl in the record, so that it outlives a change or a failure of the operator. */
+function heldRecord(holder: string, rules: Rules, now: Now, transitions: number) {
+  const time = formatMicroTime(now.wallMs);
+  return {
+    holderIdentity: holder,
+    leaseDurationSeconds: rules.collection.ttlSeconds,
+    leaseTransitions: transitions,
+    acquireTime: time,
+    renewTime: time,
+  };
+}
+
+/** Gives a name that we kept closed to its candidates; the fencing counter goes on from the old names'. */
+function open(view: ClaimView, lease: LeaseView): Action {
+  return write('open', view, lease, {
+    holderIdentity: '',
+    leaseDurationSeconds: view.rules.lease.durationSeconds,
+    leaseTransitions: Math.max(lease.transitions, ...view.predecessors.map(old => old.transitions)),
+    acquireTime: null,
+    renewTime: null,
+  });
+}
+
+function write(
+  purpose: 'close' | 'renew' | 'seal' | 'open',
+  {claim}: ClaimView,
+  lease: LeaseView,
+  record: Extract<Action, {type: 'writeRecord'}>['record'],
+): Action {
+  return {type: 'writeRecord', purpose, policy: claim.policy, lease: versionOf(lease), record};
+}
+
+export function versionOf({namespace, name, uid, resourceVersion}: LeaseView): LeaseVersion {
+  return {namespace, name, uid, resourceVersion};
+}
+
+const event = ({claim}: ClaimView, reason: string, message: string): Action => ({
+  type: 'emitEvent',
+  about: workloadRef(claim.workload),
+  severity: 'Normal',
+  reason,
+  message,
+});

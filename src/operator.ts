@@ -1,0 +1,297 @@
+/** The composition root: the framework's operator on our own list-watch, queue and election. */
+import framework, {type ResourceEvent, type ResourceEventType, type ResourceMeta} from '@dot-i/k8s-operator';
+import type {KubernetesObject} from '@kubernetes/client-node';
+import {GROUP, type KubeObject, LABELS, VERSION} from './api/objects.ts';
+import type {Config} from './config.ts';
+import {collectionController} from './controllers/collection.ts';
+import type {Controller} from './controllers/controller.ts';
+import {leaseController} from './controllers/lease.ts';
+import {policyController} from './controllers/policy.ts';
+import {
+  projectLease,
+  projectNamespace,
+  projectPolicy,
+  projectRegistry,
+  projectWorkload,
+} from './controllers/project.ts';
+import {Reconciler} from './controllers/reconciler.ts';
+import {registryController} from './controllers/registry.ts';
+import {metricSources} from './controllers/sources.ts';
+import {workloadController} from './controllers/workload.ts';
+import {type WorkloadSource, World} from './controllers/world.ts';
+import {type ApiError, messageOf} from './errors.ts';
+import {ApiClient} from './runtime/client.ts';
+import {systemClock} from './runtime/clock.ts';
+import {LeaderElection, type Term} from './runtime/election.ts';
+import {EventRecorder} from './runtime/events.ts';
+import {Informer} from './runtime/informer.ts';
+import {KindDirectory} from './runtime/kinds.ts';
+import {WorkQueue} from './runtime/queue.ts';
+import type {Row, Store} from './runtime/store.ts';
+import {serveHttp} from './telemetry/http.ts';
+import type {Logger} from './telemetry/log.ts';
+import {Metrics} from './telemetry/metrics.ts';
+
+/** The features, one controller each. */
+const CONTROLLERS: readonly Controller<unknown>[] = [
+  workloadController,
+  leaseController,
+  collectionController,
+  registryController,
+  policyController,
+];
+
+/** Heartbeats of nodes are of no interest here, and there may be hundreds a second. */
+const NOT_NODE_LEASES = 'metadata.namespace!=kube-node-lease';
+
+/** What the override of watchResource needs to know of a resource, by the framework's id of it. */
+type Watched<R extends Row = Row> = {
+  store: Store<R>;
+  project: (object: KubeObject, previous: R | undefined) => R;
+  fieldSelector?: string;
+  /** Told of each complete list and of each problem; undefined when it works again. */
+  onState?: (problem: string | undefined) => void;
+};
+
+/**
+ * The framework's operator with its weak seams replaced: its watch ends the process on an error, never lists again
+ * and calls back one event after the other, without retry.
+ */
+export class LeasePolicyOperator extends framework.default {
+  readonly #config: Config;
+  readonly #log: Logger;
+  readonly #metrics = new Metrics();
+  readonly #end = new AbortController();
+  readonly #queue = new WorkQueue();
+  readonly #client: ApiClient;
+  readonly #world: World;
+  readonly #events: EventRecorder;
+  readonly #reconciler: Reconciler;
+  readonly #election: LeaderElection;
+  readonly #watched = new Map<string, Watched<never>>();
+  readonly #informers: Promise<void>[] = [];
+  readonly #problems = new Map<string, string>();
+  readonly #ready = Promise.withResolvers<void>();
+  #term: Term | undefined;
+
+  /** Throws UsageError when the kubeconfig names no cluster that can be talked to. */
+  constructor(config: Config, log: Logger) {
+    super(log);
+    this.#config = config;
+    this.#log = log;
+    this.#client = new ApiClient(this.kubeConfig, config.userAgent, (verb, status, seconds) =>
+      this.#metrics.requests.observe({verb, status: String(status)}, seconds),
+    );
+    this.#events = new EventRecorder(this.#client, 'leasepolicy', error => this.#eventDropped(error));
+    this.#election = this.#newElection();
+    this.#world = this.#newWorld();
+    this.#reconciler = new Reconciler({
+      controllers: CONTROLLERS,
+      world: this.#world,
+      queue: this.#queue,
+      workers: config.workers,
+      client: this.#client,
+      events: this.#events,
+      metrics: this.#metrics,
+      log,
+    });
+  }
+
+  /** Runs until stop is called, or throws what makes going on pointless. */
+  override async start(): Promise<void> {
+    const {signal} = this.#end;
+    this.#metrics.observe(metricSources(this.#world, this.#queue, () => this.#term !== undefined));
+    const http = await serveHttp({
+      host: this.#config.httpHost,
+      port: this.#config.httpPort,
+      registry: this.#metrics.registry,
+      unready: () => this.#unready(),
+    });
+    const {identity} = this.#config;
+    this.#log.info('started', {server: this.#client.server, identity, httpPort: http.port});
+    await super.start();
+    const events = this.#events.run(signal);
+    try {
+      await this.#contend();
+    } finally {
+      this.#end.abort();
+      await Promise.all([events, ...this.#informers]);
+      await http.close();
+      await this.#client.close();
+      this.#log.info('stopped');
+    }
+  }
+
+  /** Ends the term, releases the Lease and stops; start returns when that is done. */
+  override stop(): void {
+    this.#end.abort();
+  }
+
+  protected override async init(): Promise<void> {
+    const {policies, registries, namespaces, leases} = this.#world;
+    await this.#watch(GROUP, VERSION, 'leasepolicies', {store: policies, project: projectPolicy});
+    await this.#watch(GROUP, VERSION, 'leaseregistries', {store: registries, project: projectRegistry});
+    await this.#watch('', 'v1', 'namespaces', {store: namespaces, project: projectNamespace});
+    await this.#watch('coordination.k8s.io', 'v1', 'leases', {
+      store: leases,
+      project: (object, previous) => projectLease(object, previous, systemClock.monotonicMs()),
+      fieldSelector: NOT_NODE_LEASES,
+    });
+  }
+
+  #watch<R extends Row>(group: string, version: string, plural: string, watched: Watched<R>): Promise<void> {
+    this.#watched.set(idOf(group, version, plural), watched as unknown as Watched<never>);
+    return this.watchResource(group, version, plural, async event => {
+      this.#metrics.watchEvents.inc({resource: plural, type: event.type});
+    });
+  }
+
+  /** Replaces the framework's watch by an informer, which puts projections into the store before it calls back. */
+  protected override async watchResource(
+    group: string,
+    version: string,
+    plural: string,
+    onEvent: (event: ResourceEvent) => Promise<void>,
+  ): Promise<void> {
+    const id = idOf(group, version, plural);
+    const watched = this.#watched.get(id) as Watched | undefined;
+    if (!watched) throw new Error(`no store for ${id}`);
+    const informer = new Informer({
+      client: this.#client,
+      path: `${group === '' ? `/api/${version}` : `/apis/${group}/${version}`}/${plural}`,
+      ...watched,
+      signal: this.#end.signal,
+      onProblem: error => this.#watchProblem(plural, error, watched),
+      onList: () => {
+        this.#metrics.lists.inc({resource: plural});
+        watched.onState?.(undefined);
+        this.#checkReady();
+      },
+      onEvent: (type, object) => void onEvent(resourceEvent(id, type, object)),
+    });
+    this.#informers.push(informer.run());
+  }
+
+  #watchProblem(resource: string, error: ApiError | undefined, {onState}: Watched): void {
+    if (!error) {
+      this.#problems.delete(resource);
+      return;
+    }
+    const hint = error.isNotFound ? ': install the CRDs with kubectl apply -f crds' : '';
+    if (!this.#problems.has(resource))
+      this.#log.warn(`can't watch ${resource}, trying again: ${error.message}${hint}`);
+    this.#problems.set(resource, `${error.message}${hint}`);
+    this.#metrics.watchProblems.inc({resource});
+    onState?.(error.message);
+    this.#checkReady();
+  }
+
+  #newElection(): LeaderElection {
+    const {namespace, ownLeaseName: name, identity, timing} = this.#config;
+    return new LeaderElection({
+      client: this.#client,
+      namespace,
+      name,
+      identity,
+      timing,
+      labels: {[LABELS.managedBy]: 'leasepolicy'},
+      signal: this.#end.signal,
+      onHolder: holder =>
+        this.#log.info(holder ? 'leader seen' : 'no leader', {lease: `${namespace}/${name}`, holder}),
+      onProblem: error => this.#log.warn(`leader election: ${error.message}`),
+    });
+  }
+
+  #newWorld(): World {
+    const kinds = new KindDirectory(this.#client, this.#end.signal, (apiVersion, kind) => {
+      this.#world.kindChanged({apiVersion, kind});
+      this.#checkReady();
+    });
+    return new World({
+      ownLease: `${this.#config.namespace}/${this.#config.ownLeaseName}`,
+      enqueue: (key, afterMs) => {
+        if (this.#term) this.#queue.add(key, afterMs);
+      },
+      kinds,
+      watchKind: source => this.#watchKind(source),
+    });
+  }
+
+  #watchKind(source: WorkloadSource): void {
+    const {group, version, plural, resource, ref, store} = source;
+    const onState = (problem: string | undefined) => {
+      source.problem = problem;
+      this.#world.kindChanged(ref);
+    };
+    void this.#watch(group, version, plural, {
+      store,
+      project: projectWorkload(resource, ref.apiVersion, ref.kind),
+      onState,
+    });
+  }
+
+  #checkReady(): void {
+    if (this.#world.ready) this.#ready.resolve();
+  }
+
+  #unready(): string | undefined {
+    if (this.#world.ready) return undefined;
+    const problems = [...this.#problems.values()];
+    return problems.length > 0 ? problems.join('\n') : 'the caches are not complete yet';
+  }
+
+  /** Leads whenever the election says so; gives the Lease up at the end. */
+  async #contend(): Promise<void> {
+    await Promise.race([this.#ready.promise, aborted(this.#end.signal)]);
+    for await (const term of this.#election.terms()) {
+      this.#metrics.terms.inc();
+      this.#log.info('leading', {transitions: term.transitions});
+      await this.#lead(term);
+      this.#log.info('no longer leading', {reason: messageOf(term.signal.reason)});
+    }
+    try {
+      await this.#election.release();
+    } catch (error) {
+      this.#log.warn(`the Lease was not released, it runs out by itself: ${messageOf(error)}`);
+    }
+  }
+
+  async #lead(term: Term): Promise<void> {
+    this.#queue.clear();
+    this.#world.ledger.clear();
+    this.#term = term;
+    try {
+      this.#world.enqueueAll();
+      await this.#reconciler.run(term);
+    } finally {
+      this.#term = undefined;
+      this.#queue.clear();
+    }
+  }
+
+  #eventDropped(error: Error | undefined): void {
+    this.#metrics.eventsDropped.inc();
+    if (error) this.#log.debug(`an Event was not sent: ${error.message}`);
+  }
+}
+
+const idOf = (group: string, version: string, plural: string) =>
+  `${plural}.${group === '' ? version : `${group}/${version}`}`;
+
+function resourceEvent(
+  id: string,
+  type: 'ADDED' | 'MODIFIED' | 'DELETED',
+  object: KubeObject,
+): ResourceEvent {
+  const {apiVersion = '', kind = '', metadata} = object;
+  const {name, namespace, resourceVersion} = metadata;
+  const meta: ResourceMeta = {id, name, resourceVersion, apiVersion, kind, ...(namespace ? {namespace} : {})};
+  return {meta, type: type as ResourceEventType, object: object as unknown as KubernetesObject};
+}
+
+function aborted(signal: AbortSignal): Promise<void> {
+  return new Promise(resolve => {
+    if (signal.aborted) resolve();
+    else signal.addEventListener('abort', () => resolve(), {once: true});
+  });
+}

@@ -1,0 +1,206 @@
+/** Carries out actions: the only writer of the operator's work. */
+import {REGISTRY_NAME} from '../api/leaseregistry.ts';
+import {FIELD_MANAGER, GROUP, type KubeObject, LABELS, type Lease, VERSION} from '../api/objects.ts';
+import type {
+  Action,
+  CollectLease,
+  CreateLease,
+  LabelLease,
+  LeaseVersion,
+  WriteRecord,
+} from '../core/action.ts';
+import {ApiError, TermEndedError} from '../errors.ts';
+import {APPLY_PATCH, type ApiClient, MERGE_PATCH, type RequestOptions} from './client.ts';
+
+/** The kinds of object whose caches take the answer of a write. */
+export type WrittenKind = 'lease' | 'registry' | 'policy';
+
+export type WriterOptions = {
+  client: ApiClient;
+  /** Whether a guarded write may begin, and for how long its answer may take; milliseconds. */
+  term: {readonly mayWrite: boolean; readonly leftMs: number};
+  /** The server's answer, for the caches. */
+  onWritten: (kind: WrittenKind, object: KubeObject) => void;
+  /** The whole manifest of a Lease that is about to be deleted, for the log. */
+  onCollect: (manifest: Lease, action: CollectLease) => void;
+  onEvent: (event: Extract<Action, {type: 'emitEvent'}>) => void;
+  /** Told of each action that was carried out. */
+  onDone: (action: Action) => void;
+};
+
+const leasesPath = (namespace: string) => `/apis/coordination.k8s.io/v1/namespaces/${namespace}/leases`;
+const registriesPath = (namespace: string) =>
+  `/apis/${GROUP}/${VERSION}/namespaces/${namespace}/leaseregistries`;
+const MANAGER = `fieldManager=${FIELD_MANAGER}`;
+/** A write that takes longer is given up, so that its answer is not awaited beyond the term. */
+const WRITE_TIMEOUT_MS = 5_000;
+
+/**
+ * Carries out the actions in order and stops at the first that fails: what comes after may rest on it. Throws
+ * ApiError (a conflict means: look again) or TermEndedError.
+ */
+export async function apply(actions: readonly Action[], options: WriterOptions): Promise<void> {
+  for (const action of actions) {
+    await perform(action, options);
+    options.onDone(action);
+  }
+}
+
+async function perform(action: Action, options: WriterOptions): Promise<void> {
+  switch (action.type) {
+    case 'createLease':
+      return createLease(action, options);
+    case 'labelLease':
+      return labelLease(action, options);
+    case 'writeRecord':
+      return writeRecord(action, options);
+    case 'collectLease':
+      return collectLease(action, options);
+    case 'createRegistry': {
+      const {namespace, spec} = action;
+      const metadata = {name: REGISTRY_NAME, labels: {[LABELS.managedBy]: 'leasepolicy'}};
+      const body = {apiVersion: `${GROUP}/${VERSION}`, kind: 'LeaseRegistry', metadata, spec};
+      return write('registry', 'POST', `${registriesPath(namespace)}?${MANAGER}`, {body}, options);
+    }
+    case 'patchRegistry': {
+      const path = `${registriesPath(action.namespace)}/${REGISTRY_NAME}?${MANAGER}`;
+      return write(
+        'registry',
+        'PATCH',
+        path,
+        {body: {spec: action.patch}, contentType: MERGE_PATCH},
+        options,
+      );
+    }
+    case 'deleteRegistry': {
+      const {namespace, uid, resourceVersion} = action;
+      const body = {preconditions: {uid, resourceVersion}};
+      await guarded('DELETE', `${registriesPath(namespace)}/${REGISTRY_NAME}`, {body}, options);
+      return;
+    }
+    case 'writeStatus': {
+      const {policy, resourceVersion, status} = action;
+      const metadata = resourceVersion === undefined ? {} : {metadata: {resourceVersion}};
+      const path = `/apis/${GROUP}/${VERSION}/leasepolicies/${policy}/status?${MANAGER}`;
+      return write('policy', 'PATCH', path, {body: {...metadata, status}, contentType: MERGE_PATCH}, options);
+    }
+    case 'emitEvent':
+      return options.onEvent(action);
+    default:
+      return action satisfies never;
+  }
+}
+
+/** The one gate of every write: none begins after the term's deadline. */
+async function guarded<T>(
+  method: string,
+  path: string,
+  request: RequestOptions,
+  {client, term}: WriterOptions,
+): Promise<T> {
+  if (!term.mayWrite) throw new TermEndedError();
+  return client.request<T>(method, path, {
+    ...request,
+    timeoutMs: Math.min(WRITE_TIMEOUT_MS, Math.max(1, term.leftMs)),
+  });
+}
+
+async function write(
+  kind: WrittenKind,
+  method: string,
+  path: string,
+  request: RequestOptions,
+  options: WriterOptions,
+): Promise<void> {
+  options.onWritten(kind, await guarded<KubeObject>(method, path, request, options));
+}
+
+const TYPE = {apiVersion: 'coordination.k8s.io/v1', kind: 'Lease'};
+
+function createLease(
+  {namespace, name, labels, annotations, record}: CreateLease,
+  options: WriterOptions,
+): Promise<void> {
+  const body = {...TYPE, metadata: {name, labels, annotations}, spec: record};
+  return write('lease', 'POST', `${leasesPath(namespace)}?${MANAGER}`, {body}, options);
+}
+
+/** The uid keeps an apply from making the Lease anew when it has just been deleted. */
+function labelLease(
+  {namespace, name, uid, labels, annotations}: LabelLease,
+  options: WriterOptions,
+): Promise<void> {
+  const body = {...TYPE, metadata: {name, uid, labels, annotations}};
+  const path = `${leasesPath(namespace)}/${name}?${MANAGER}`;
+  return write('lease', 'PATCH', path, {body, contentType: APPLY_PATCH}, options);
+}
+
+/** The resourceVersion makes this fail when a candidate has acquired the Lease in the meantime. */
+function writeRecord({lease, record}: WriteRecord, options: WriterOptions): Promise<void> {
+  const {namespace, name, uid, resourceVersion} = lease;
+  const body = {metadata: {uid, resourceVersion}, spec: record};
+  return write(
+    'lease',
+    'PATCH',
+    `${leasesPath(namespace)}/${name}?${MANAGER}`,
+    {body, contentType: MERGE_PATCH},
+    options,
+  );
+}
+
+/**
+ * Deletes a Lease that nobody holds. Live reads must agree with the caches on which the decision rests: the Lease
+ * has the version that was judged, and its subject is gone or as it was. The delete carries uid and resourceVersion,
+ * so that a holder who renews in between keeps the Lease.
+ */
+async function collectLease(action: CollectLease, options: WriterOptions): Promise<void> {
+  const {namespace, name, uid, resourceVersion} = action.lease;
+  const path = `${leasesPath(namespace)}/${name}`;
+  const live = await liveLease(path, options.client);
+  if (!live) return;
+  if (live.metadata.uid !== uid || live.metadata.resourceVersion !== resourceVersion)
+    throw changed(action, 'the Lease');
+  await checkSubject(action, options.client);
+  options.onCollect(live, action);
+  await guarded('DELETE', path, {body: {preconditions: {uid, resourceVersion}}}, options);
+}
+
+async function liveLease(path: string, client: ApiClient): Promise<Lease | undefined> {
+  try {
+    return await client.request<Lease>('GET', path);
+  } catch (error) {
+    if (error instanceof ApiError && error.isNotFound) return undefined;
+    throw error;
+  }
+}
+
+async function checkSubject(action: CollectLease, client: ApiClient): Promise<void> {
+  const {check} = action;
+  if (check.expect === 'nothing') return;
+  let live: KubeObject | undefined;
+  try {
+    live = await client.request<KubeObject>('GET', check.path);
+  } catch (error) {
+    if (!(error instanceof ApiError && error.isNotFound)) throw error;
+  }
+  const agrees =
+    check.expect === 'absent'
+      ? live === undefined
+      : live !== undefined && sameLabels(live.metadata.labels, check.labels);
+  if (!agrees) throw changed(action, action.subject);
+}
+
+function sameLabels(live: Record<string, string> = {}, judged: Readonly<Record<string, string>>): boolean {
+  const keys = Object.keys(judged);
+  return keys.length === Object.keys(live).length && keys.every(key => live[key] === judged[key]);
+}
+
+/** A cache that is behind: told as a conflict, so that the decision is made anew. */
+function changed({lease}: {lease: LeaseVersion}, what: string): ApiError {
+  const message = `${what} has changed since the decision`;
+  return new ApiError(`collect Lease ${lease.namespace}/${lease.name}`, {
+    status: 409,
+    reason: 'Conflict',
+    message,
+  });
+}

@@ -1,0 +1,163 @@
+/** Requests to the API server: JSON in, JSON or an ApiError out, and watch streams as lines. */
+import type {ClientHttp2Stream, IncomingHttpHeaders, IncomingHttpStatusHeader} from 'node:http2';
+import type {KubeConfig} from '@kubernetes/client-node';
+import {ApiError, messageOf} from '../errors.ts';
+import {Connection} from './connection.ts';
+
+const REQUEST_TIMEOUT_MS = 30_000;
+
+export const MERGE_PATCH = 'application/merge-patch+json';
+export const APPLY_PATCH = 'application/apply-patch+yaml';
+
+export type RequestOptions = {
+  body?: unknown;
+  contentType?: string;
+  signal?: AbortSignal;
+  /** How long the server may be silent. */
+  timeoutMs?: number;
+};
+
+/** Told of every answer, for metrics. Status 0: there was none. */
+export type RequestObserver = (method: string, status: number, seconds: number) => void;
+
+type Answer = {stream: ClientHttp2Stream; status: number; headers: IncomingHttpHeaders};
+
+export class ApiClient {
+  readonly #connection: Connection;
+  readonly #observe: RequestObserver;
+  readonly #userAgent: string;
+
+  constructor(kubeConfig: KubeConfig, userAgent = 'leasepolicy', observe: RequestObserver = () => {}) {
+    this.#connection = new Connection(kubeConfig);
+    this.#userAgent = userAgent;
+    this.#observe = observe;
+  }
+
+  get server(): string {
+    return this.#connection.server;
+  }
+
+  /** Sends one request and parses the answer. Throws ApiError for every status above 299 and for no answer. */
+  async request<T>(method: string, path: string, options: RequestOptions = {}): Promise<T> {
+    const startMs = performance.now();
+    let status = 0;
+    try {
+      const answer = await this.#send(method, path, {timeoutMs: REQUEST_TIMEOUT_MS, ...options});
+      const text = await readText(answer.stream);
+      status = answer.status;
+      if (status > 299) throw this.#refusal(method, path, answer, text);
+      return JSON.parse(text) as T;
+    } catch (error) {
+      throw asApiError(method, path, error);
+    } finally {
+      this.#observe(method, status, (performance.now() - startMs) / 1000);
+    }
+  }
+
+  /** Opens a stream of newline-delimited JSON; it ends when the server ends it. Throws ApiError as request does. */
+  async *lines(path: string, signal: AbortSignal): AsyncGenerator<string, void> {
+    const startMs = performance.now();
+    let status = 0;
+    try {
+      const answer = await this.#send('GET', path, {signal});
+      status = answer.status;
+      if (status > 299) throw this.#refusal('GET', path, answer, await readText(answer.stream));
+      this.#observe('WATCH', status, (performance.now() - startMs) / 1000);
+      yield* split(answer.stream);
+    } catch (error) {
+      if (status === 0) this.#observe('WATCH', 0, (performance.now() - startMs) / 1000);
+      throw asApiError('WATCH', path, error);
+    }
+  }
+
+  close(): Promise<void> {
+    return this.#connection.close();
+  }
+
+  async #send(method: string, path: string, options: RequestOptions): Promise<Answer> {
+    options.signal?.throwIfAborted();
+    const [session, authorization] = await Promise.all([
+      this.#connection.session(),
+      this.#connection.headers(),
+    ]);
+    const stream = session.request({
+      ...authorization,
+      ':method': method,
+      ':path': path,
+      accept: 'application/json',
+      'user-agent': this.#userAgent,
+      ...(options.body === undefined ? {} : {'content-type': options.contentType ?? 'application/json'}),
+    });
+    if (options.signal) abortWith(stream, options.signal);
+    if (options.timeoutMs !== undefined) limitSilence(stream, options.timeoutMs);
+    stream.end(options.body === undefined ? undefined : JSON.stringify(options.body));
+    return response(stream);
+  }
+
+  #refusal(method: string, path: string, {status, headers}: Answer, text: string): ApiError {
+    if (status === 401) this.#connection.forgetCredentials();
+    const {message = text.slice(0, 200) || `HTTP ${status}`, reason = ''} = statusOf(text);
+    const seconds = Number(headers['retry-after']);
+    const retryAfterMs = Number.isFinite(seconds) ? seconds * 1000 : undefined;
+    return new ApiError(`${method} ${path}`, {status, reason, message, retryAfterMs});
+  }
+}
+
+function statusOf(text: string): {message?: string; reason?: string} {
+  try {
+    return JSON.parse(text) as {message?: string; reason?: string};
+  } catch {
+    return {};
+  }
+}
+
+function asApiError(method: string, path: string, error: unknown): ApiError {
+  if (error instanceof ApiError) return error;
+  return new ApiError(`${method} ${path}`, {status: 0, message: messageOf(error)}, error);
+}
+
+function limitSilence(stream: ClientHttp2Stream, timeoutMs: number): void {
+  stream.setTimeout(timeoutMs, () => stream.destroy(new Error(`no answer within ${timeoutMs} ms`)));
+}
+
+function abortWith(stream: ClientHttp2Stream, signal: AbortSignal): void {
+  const abort = () => stream.destroy(signal.reason instanceof Error ? signal.reason : new Error('cancelled'));
+  signal.addEventListener('abort', abort, {once: true});
+  stream.once('close', () => signal.removeEventListener('abort', abort));
+}
+
+function response(stream: ClientHttp2Stream): Promise<Answer> {
+  return new Promise((resolve, reject) => {
+    stream.once('response', (headers: IncomingHttpHeaders & IncomingHttpStatusHeader) =>
+      resolve({stream, status: headers[':status'] ?? 0, headers}),
+    );
+    stream.once('error', reject);
+    stream.once('close', () => reject(new Error('the connection was lost before an answer')));
+  });
+}
+
+function readText(stream: ClientHttp2Stream): Promise<string> {
+  return new Promise((resolve, reject) => {
+    const chunks: Buffer[] = [];
+    stream.on('data', (chunk: Buffer) => chunks.push(chunk));
+    stream.once('end', () => resolve(Buffer.concat(chunks).toString('utf8')));
+    stream.once('error', reject);
+    stream.once('aborted', () => reject(new Error('the connection was lost in the middle of an answer')));
+  });
+}
+
+const NEWLINE = 0x0a;
+
+async function* split(stream: ClientHttp2Stream): AsyncGenerator<string, void> {
+  let pending: Buffer[] = [];
+  for await (const chunk of stream as AsyncIterable<Buffer>) {
+    let start = 0;
+    for (let end = chunk.indexOf(NEWLINE); end >= 0; end = chunk.indexOf(NEWLINE, start)) {
+      pending.push(chunk.subarray(start, end));
+      yield Buffer.concat(pending).toString('utf8');
+      pending = [];
+      start = end + 1;
+    }
+    if (start < chunk.length) pending.push(chunk.subarray(start));
+  }
+}

@@ -1,0 +1,27 @@
+/** The two clocks and the one way to wait. */
+import {setTimeout as sleep} from 'node:timers/promises';
+import type {Now} from '../core/plan-workload.ts';
+
+/** Decisions about renewal use the monotonic clock, texts for people the wall. */
+export type Clock = {monotonicMs(): number; wallMs(): number; now(): Now};
+
+export const systemClock: Clock = {
+  monotonicMs: () => performance.now(),
+  wallMs: () => Date.now(),
+  now: () => ({monotonicMs: performance.now(), wallMs: Date.now()}),
+};
+
+/** Waits, and ends early without an error when the signal aborts. */
+export async function delay(ms: number, signal: AbortSignal): Promise<void> {
+  try {
+    await sleep(Math.max(0, ms), undefined, {signal});
+  } catch (error) {
+    if (!signal.aborted) throw error;
+  }
+}
+
+/** Exponential backoff with full jitter in its upper half; milliseconds for the n-th failure, counted from 1. */
+export function backoffMs(failures: number, firstMs: number, mostMs: number): number {
+  const ceiling = Math.min(mostMs, firstMs * 2 ** Math.min(failures - 1, 30));
+  return ceiling / 2 + (Math.random() * ceiling) / 2;
+}

@@ -1,0 +1,131 @@
+/** One HTTP/2 connection to the API server, with the credentials of a kubeconfig, made anew whenever it is lost. */
+import http2, {type ClientHttp2Session, type OutgoingHttpHeaders} from 'node:http2';
+import type {RequestOptions} from 'node:https';
+import type {KubeConfig} from '@kubernetes/client-node';
+import {UsageError} from '../errors.ts';
+
+/** How long a connection may take to be ready. */
+const CONNECT_TIMEOUT_MS = 10_000;
+/** An idle or half-open connection is found by a ping that gets no answer; both in milliseconds. */
+const PING_EVERY_MS = 15_000;
+const PING_TIMEOUT_MS = 10_000;
+/** Tokens from files and plugins change; they are asked for again after this long. */
+const CREDENTIALS_FRESH_MS = 30_000;
+
+/**
+ * Hands out a live session; requests share it as streams. One session makes 64 requests at once without 64 TLS
+ * handshakes, and a stream costs less than half of what a request over HTTP/1.1 does.
+ */
+export class Connection {
+  readonly #kubeConfig: KubeConfig;
+  readonly server: string;
+  #session: Promise<ClientHttp2Session> | undefined;
+  #headers: {value: OutgoingHttpHeaders; readAtMs: number} | undefined;
+  #closed = false;
+
+  constructor(kubeConfig: KubeConfig) {
+    const cluster = kubeConfig.getCurrentCluster();
+    if (!cluster) {
+      throw new UsageError(
+        'no cluster to talk to: set KUBECONFIG to a file whose current-context names a cluster',
+      );
+    }
+    if (cluster.proxyUrl) {
+      throw new UsageError(
+        `cluster ${cluster.name} has a proxy-url, which is not supported: connect without a proxy`,
+      );
+    }
+    this.#kubeConfig = kubeConfig;
+    this.server = cluster.server;
+  }
+
+  /** The authorization headers, fresh within CREDENTIALS_FRESH_MS. */
+  async headers(): Promise<OutgoingHttpHeaders> {
+    const nowMs = performance.now();
+    if (!this.#headers || nowMs - this.#headers.readAtMs > CREDENTIALS_FRESH_MS) {
+      this.#headers = {value: authorization(await this.#credentials()), readAtMs: nowMs};
+    }
+    return this.#headers.value;
+  }
+
+  /** Asks for credentials anew at the next request, as after an answer 401. */
+  forgetCredentials(): void {
+    this.#headers = undefined;
+  }
+
+  /** A session that was alive when last heard of. */
+  session(): Promise<ClientHttp2Session> {
+    if (this.#closed) return Promise.reject(new Error('the connection is closed'));
+    this.#session ??= this.#connect();
+    return this.#session;
+  }
+
+  /** Ends the session, and with it every stream that is still open. */
+  async close(): Promise<void> {
+    this.#closed = true;
+    const session = await this.#session?.catch(() => undefined);
+    session?.destroy();
+  }
+
+  async #credentials(): Promise<RequestOptions> {
+    const options: RequestOptions = {};
+    await this.#kubeConfig.applyToHTTPSOptions(options);
+    return options;
+  }
+
+  async #connect(): Promise<ClientHttp2Session> {
+    const forget = () => {
+      this.#session = undefined;
+    };
+    try {
+      const {ca, cert, key, pfx, passphrase, servername, rejectUnauthorized} = await this.#credentials();
+      const tls = {ca, cert, key, pfx, passphrase, servername, rejectUnauthorized};
+      const session = http2.connect(this.server, definedOnly(tls));
+      session.on('close', forget).on('goaway', () => {
+        forget();
+        session.close();
+      });
+      await connected(session);
+      keepAlive(session);
+      return session;
+    } catch (error) {
+      forget();
+      throw error;
+    }
+  }
+}
+
+function definedOnly<T extends object>(options: T): T {
+  return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined)) as T;
+}
+
+function authorization({headers, auth}: RequestOptions): OutgoingHttpHeaders {
+  const given = headers as Record<string, string> | undefined;
+  if (given?.Authorization) return {authorization: given.Authorization};
+  return auth ? {authorization: `Basic ${Buffer.from(auth).toString('base64')}`} : {};
+}
+
+function connected(session: ClientHttp2Session): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const timer = setTimeout(
+      () => session.destroy(new Error(`no connection within ${CONNECT_TIMEOUT_MS} ms`)),
+      CONNECT_TIMEOUT_MS,
+    );
+    // Later errors reach every stream; without a listener they would end the process.
+    session.on('error', reject);
+    session.once('connect', () => resolve());
+    session.once('close', () => reject(new Error('the server closed the connection')));
+    session.once('connect', () => clearTimeout(timer));
+    session.once('close', () => clearTimeout(timer));
+  });
+}
+
+function keepAlive(session: ClientHttp2Session): void {
+  const timer = setInterval(() => {
+    const late = setTimeout(() => session.destroy(new Error('the server does not answer')), PING_TIMEOUT_MS);
+    late.unref();
+    session.ping(() => clearTimeout(late));
+  }, PING_EVERY_MS);
+  timer.unref();
+  session.once('close', () => clearInterval(timer));
+}

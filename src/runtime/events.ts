@@ -1,0 +1,100 @@
+/** Kubernetes Events: sent beside the work, repeated ones counted, too many dropped and counted. */
+import {createHash} from 'node:crypto';
+import type {Action} from '../core/action.ts';
+import {ApiError} from '../errors.ts';
+import {type ApiClient, MERGE_PATCH} from './client.ts';
+import {delay} from './clock.ts';
+
+type Emit = Extract<Action, {type: 'emitEvent'}>;
+
+/** At most this many wait, and this many a second are sent: Events must not compete with the work. */
+const WAITING_MOST = 500;
+const EVENTS_PER_SECOND = 20;
+/** Repetitions of this many last Events are counted on the Event that exists. */
+const REMEMBERED = 1000;
+
+export class EventRecorder {
+  readonly #client: ApiClient;
+  readonly #component: string;
+  readonly #waiting: Emit[] = [];
+  readonly #counts = new Map<string, number>();
+  readonly #onDropped: (error: Error | undefined) => void;
+  #wake = Promise.withResolvers<void>();
+
+  /** onDropped is told of each Event that is not sent, with the error if there was one. */
+  constructor(client: ApiClient, component: string, onDropped: (error: Error | undefined) => void) {
+    this.#client = client;
+    this.#component = component;
+    this.#onDropped = onDropped;
+  }
+
+  emit(event: Emit): void {
+    if (this.#waiting.length >= WAITING_MOST) {
+      this.#onDropped(undefined);
+      return;
+    }
+    this.#waiting.push(event);
+    this.#wake.resolve();
+  }
+
+  /** Sends until the signal aborts; what waits then is dropped. */
+  async run(signal: AbortSignal): Promise<void> {
+    signal.addEventListener('abort', () => this.#wake.resolve(), {once: true});
+    while (!signal.aborted) {
+      const event = this.#waiting.shift();
+      if (!event) {
+        this.#wake = Promise.withResolvers<void>();
+        await this.#wake.promise;
+        continue;
+      }
+      try {
+        await this.#send(event);
+      } catch (error) {
+        this.#onDropped(error as Error);
+      }
+      await delay(1000 / EVENTS_PER_SECOND, signal);
+    }
+  }
+
+  async #send(event: Emit): Promise<void> {
+    const {about, reason, message, severity} = event;
+    const namespace = about.namespace || 'default';
+    const id = createHash('sha256')
+      .update(JSON.stringify([about.uid, reason, message]))
+      .digest('hex')
+      .slice(0, 16);
+    const name = `${about.name.slice(0, 200)}.${id}`;
+    const count = (this.#counts.get(id) ?? 0) + 1;
+    this.#remember(id, count);
+    const time = new Date().toISOString().replace(/\.\d+Z$/, 'Z');
+    const path = `/api/v1/namespaces/${namespace}/events`;
+    const body = {
+      metadata: {name, namespace},
+      involvedObject: {...about, ...(about.namespace ? {} : {namespace: undefined})},
+      reason,
+      message,
+      type: severity,
+      count,
+      firstTimestamp: time,
+      lastTimestamp: time,
+      source: {component: this.#component},
+      reportingComponent: this.#component,
+    };
+    try {
+      if (count === 1) return await this.#client.request('POST', path, {body});
+    } catch (error) {
+      if (!(error instanceof ApiError && error.isConflict)) throw error;
+    }
+    await this.#client.request('PATCH', `${path}/${name}`, {
+      body: {count: Math.max(2, count), lastTimestamp: time},
+      contentType: MERGE_PATCH,
+    });
+  }
+
+  #remember(id: string, count: number): void {
+    this.#counts.delete(id);
+    this.#counts.set(id, count);
+    const oldest = this.#counts.keys().next().value;
+    if (this.#counts.size > REMEMBERED && oldest !== undefined) this.#counts.delete(oldest);
+  }
+}

@@ -1,0 +1,161 @@
+/** Keeps a store in step with the API server: a list-watch state machine that never ends the process. */
+import type {KubeObject} from '../api/objects.ts';
+import {ApiError} from '../errors.ts';
+import type {ApiClient} from './client.ts';
+import {backoffMs, delay} from './clock.ts';
+import {isNewer, type Row, type Store} from './store.ts';
+
+const PAGE_SIZE = 500;
+/** The server ends a watch after a random time in this range; seconds. */
+const WATCH_SECONDS = {min: 300, max: 600};
+const BACKOFF_FIRST_MS = 200;
+const BACKOFF_MOST_MS = 30_000;
+/** A watch that lived this long was healthy: the next one starts at once. */
+const HEALTHY_MS = 5_000;
+
+export type InformerOptions<R extends Row> = {
+  client: ApiClient;
+  /** Path of the collection, such as /apis/apps/v1/deployments. */
+  path: string;
+  fieldSelector?: string;
+  store: Store<R>;
+  /** Keeps what is needed of an object; the object itself is dropped. Undefined leaves it out of the store. */
+  project: (object: KubeObject, previous: R | undefined) => R;
+  signal: AbortSignal;
+  /** Told when a list or watch fails, and with undefined when it works again. */
+  onProblem?: (error: ApiError | undefined) => void;
+  /** Told when a complete list is in the store. */
+  onList?: () => void;
+  /** Told of each object that the watch delivers, after the store has it. */
+  onEvent?: (type: 'ADDED' | 'MODIFIED' | 'DELETED', object: KubeObject) => void;
+};
+
+type ListAnswer = {metadata: {resourceVersion: string; continue?: string}; items: KubeObject[] | null};
+type WatchEvent = {type: 'ADDED' | 'MODIFIED' | 'DELETED' | 'BOOKMARK' | 'ERROR'; object: KubeObject};
+
+export class Informer<R extends Row> {
+  readonly #options: InformerOptions<R>;
+  #failures = 0;
+
+  constructor(options: InformerOptions<R>) {
+    this.#options = options;
+  }
+
+  /** Runs until the signal aborts: list, watch from there, and list again only when the server can't go on. */
+  async run(): Promise<void> {
+    const {signal} = this.#options;
+    let version: string | undefined;
+    while (!signal.aborted) {
+      const startMs = performance.now();
+      try {
+        version ??= await this.#list();
+        version = await this.#watch(version);
+        if (performance.now() - startMs > HEALTHY_MS) this.#failures = 0;
+        else await this.#backOff(undefined);
+      } catch (error) {
+        if (signal.aborted) return;
+        if (!(error instanceof ApiError)) throw error;
+        if (error.isGone) version = undefined;
+        else this.#options.onProblem?.(error);
+        await this.#backOff(error.retryAfterMs);
+      }
+    }
+  }
+
+  async #backOff(retryAfterMs: number | undefined): Promise<void> {
+    this.#failures += 1;
+    const ownMs = backoffMs(this.#failures, BACKOFF_FIRST_MS, BACKOFF_MOST_MS);
+    await delay(Math.max(retryAfterMs ?? 0, ownMs), this.#options.signal);
+  }
+
+  /** Lists in pages into a side buffer and swaps it in whole. Returns the version to watch from. */
+  async #list(): Promise<string> {
+    const {client, path, store, project, signal} = this.#options;
+    const rows = new Map<string, R>();
+    let next: string | undefined;
+    let version = '';
+    do {
+      const query = this.#query({limit: `${PAGE_SIZE}`, continue: next});
+      const page: ListAnswer = await client.request('GET', `${path}?${query}`, {signal});
+      for (const object of page.items ?? []) {
+        const row = project(object, store.get(keyOf(object)));
+        rows.set(row.key, row);
+      }
+      version = page.metadata.resourceVersion;
+      next = page.metadata.continue || undefined;
+    } while (next);
+    store.replace(rows, version);
+    this.#options.onList?.();
+    this.#options.onProblem?.(undefined);
+    return version;
+  }
+
+  /** Applies events until the server ends the stream. Returns the version to go on from. */
+  async #watch(from: string): Promise<string> {
+    const {client, path, signal} = this.#options;
+    const seconds = WATCH_SECONDS.min + Math.floor(Math.random() * (WATCH_SECONDS.max - WATCH_SECONDS.min));
+    const query = this.#query({
+      watch: '1',
+      allowWatchBookmarks: 'true',
+      resourceVersion: from,
+      timeoutSeconds: `${seconds}`,
+    });
+    const held = {version: from};
+    try {
+      for await (const line of client.lines(`${path}?${query}`, signal)) {
+        const event = parseEvent(line, path);
+        const version = event.object.metadata.resourceVersion;
+        this.#take(event);
+        if (isNewer(version, held.version)) held.version = version;
+        this.#failures = 0;
+      }
+      return held.version;
+    } catch (error) {
+      if (error instanceof ApiError && error.isGone) throw error;
+      if (signal.aborted || isNewer(held.version, from) === false) throw error;
+      // What was delivered is in the store: go on after it instead of listing again.
+      this.#options.onProblem?.(error as ApiError);
+      return held.version;
+    }
+  }
+
+  #take({type, object}: WatchEvent): void {
+    const {store, project, onEvent} = this.#options;
+    const {resourceVersion} = object.metadata;
+    if (type === 'BOOKMARK') store.bookmark(resourceVersion);
+    if (type === 'BOOKMARK' || type === 'ERROR') return;
+    if (type === 'DELETED') store.delete(keyOf(object), resourceVersion);
+    else store.put(project(object, store.get(keyOf(object))));
+    onEvent?.(type, object);
+  }
+
+  #query(parameters: Record<string, string | undefined>): string {
+    const given = Object.entries({...parameters, fieldSelector: this.#options.fieldSelector});
+    return new URLSearchParams(
+      given.filter((entry): entry is [string, string] => entry[1] !== undefined),
+    ).toString();
+  }
+}
+
+/** namespace/name, or the name alone for what has no namespace. */
+export function keyOf({metadata: {namespace, name}}: KubeObject): string {
+  return namespace === undefined ? name : `${namespace}/${name}`;
+}
+
+type StatusObject = {code?: number; reason?: string; message?: string};
+
+function parseEvent(line: string, path: string): WatchEvent {
+  let event: WatchEvent;
+  try {
+    event = JSON.parse(line) as WatchEvent;
+  } catch (error) {
+    throw new ApiError(
+      `WATCH ${path}`,
+      {status: 0, message: 'the server sent an event that is no JSON'},
+      error,
+    );
+  }
+  if (event.type !== 'ERROR') return event;
+  const {code = 500, reason = '', message = 'the watch failed'} = event.object as unknown as StatusObject;
+  throw new ApiError(`WATCH ${path}`, {status: code, reason, message});
+}

@@ -1,0 +1,78 @@
+/** Which kinds the API server serves, looked up once and asked again while the answer is no. */
+import {ApiError} from '../errors.ts';
+import type {ApiClient} from './client.ts';
+import {delay} from './clock.ts';
+
+const ASK_AGAIN_MS = 30_000;
+
+export type KindAnswer =
+  | {state: 'asking'}
+  | {state: 'served'; plural: string; group: string; version: string}
+  | {state: 'refused'; reason: 'KindNotServed' | 'KindNotReadable'; message: string};
+
+type ResourceList = {resources: {name: string; kind: string; namespaced: boolean; verbs: string[]}[]};
+
+export class KindDirectory {
+  readonly #client: ApiClient;
+  readonly #signal: AbortSignal;
+  readonly #onAnswer: (apiVersion: string, kind: string, answer: KindAnswer) => void;
+  readonly #answers = new Map<string, KindAnswer>();
+
+  constructor(
+    client: ApiClient,
+    signal: AbortSignal,
+    onAnswer: (apiVersion: string, kind: string, answer: KindAnswer) => void,
+  ) {
+    this.#client = client;
+    this.#signal = signal;
+    this.#onAnswer = onAnswer;
+  }
+
+  /** What is known; the first call for a kind starts the look-up. */
+  get(apiVersion: string, kind: string): KindAnswer {
+    const key = `${apiVersion} ${kind}`;
+    const known = this.#answers.get(key);
+    if (known) return known;
+    const asking: KindAnswer = {state: 'asking'};
+    this.#answers.set(key, asking);
+    void this.#follow(key, apiVersion, kind);
+    return asking;
+  }
+
+  async #follow(key: string, apiVersion: string, kind: string): Promise<void> {
+    while (!this.#signal.aborted) {
+      const answer = await this.#ask(apiVersion, kind);
+      const changed = JSON.stringify(answer) !== JSON.stringify(this.#answers.get(key));
+      this.#answers.set(key, answer);
+      if (changed) this.#onAnswer(apiVersion, kind, answer);
+      if (answer.state === 'served') return;
+      await delay(ASK_AGAIN_MS, this.#signal);
+    }
+  }
+
+  async #ask(apiVersion: string, kind: string): Promise<KindAnswer> {
+    const path = apiVersion.includes('/') ? `/apis/${apiVersion}` : `/api/${apiVersion}`;
+    try {
+      const {resources} = await this.#client.request<ResourceList>('GET', path, {signal: this.#signal});
+      return judge(resources, apiVersion, kind);
+    } catch (error) {
+      if (!(error instanceof ApiError)) throw error;
+      if (error.isNotFound) return refused(`the API server serves no ${apiVersion}`);
+      return refused(error.message, 'KindNotReadable');
+    }
+  }
+}
+
+function judge(resources: ResourceList['resources'], apiVersion: string, kind: string): KindAnswer {
+  const found = resources.find(each => each.kind === kind && !each.name.includes('/'));
+  if (!found) return refused(`the API server serves no ${kind} in ${apiVersion}`);
+  if (!found.namespaced)
+    return refused(`${kind} in ${apiVersion} has no namespace, so it can't have a Lease`);
+  if (!found.verbs.includes('watch')) return refused(`${kind} in ${apiVersion} can't be watched`);
+  const [group, version] = apiVersion.includes('/') ? apiVersion.split('/') : ['', apiVersion];
+  return {state: 'served', plural: found.name, group: group ?? '', version: version ?? ''};
+}
+
+function refused(message: string, reason: 'KindNotServed' | 'KindNotReadable' = 'KindNotServed'): KindAnswer {
+  return {state: 'refused', reason, message};
+}
