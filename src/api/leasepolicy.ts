@@ -1,11 +1,7 @@
 /** The LeasePolicy resource: one schema that gives the CRD, the validation and the TypeScript types. */
 import Type, {type Static} from 'typebox';
-import {GROUP, objectMetaSchema, VERSION} from './objects.ts';
-
-/** A CEL rule of a CRD; the message tells the user what to write instead. */
-export type CelRule = {rule: string; message: string; fieldPath?: string};
-
-const rules = (...list: CelRule[]) => ({'x-kubernetes-validations': list});
+import {GROUP, VERSION} from './objects.ts';
+import {objectMetaSchema, rules} from './schema.ts';
 
 const DNS_LABEL = '^[a-z0-9]([-a-z0-9]*[a-z0-9])?$';
 const LABEL_KEY = '([a-z0-9]([-a-z0-9.]*[a-z0-9])?/)?[A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?';

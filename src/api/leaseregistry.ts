@@ -1,6 +1,7 @@
 /** The LeaseRegistry resource: which Lease names exist in a namespace and whose they are. */
 import Type, {type Static} from 'typebox';
-import {GROUP, objectMetaSchema, VERSION} from './objects.ts';
+import {GROUP, VERSION} from './objects.ts';
+import {objectMetaSchema, rules} from './schema.ts';
 
 const nameEntry = Type.Object({
   policy: Type.String({description: 'The policy that gives the name.'}),
@@ -38,17 +39,12 @@ export const leaseRegistrySchema = Type.Object(
   {metadata: objectMetaSchema, spec: leaseRegistrySpecSchema},
   {
     description: 'The Lease names of one namespace and whose they are; always named leases.',
-    'x-kubernetes-validations': [
-      {rule: "self.metadata.name == 'leases'", message: 'a LeaseRegistry is always named leases'},
-    ],
+    ...rules({rule: "self.metadata.name == 'leases'", message: 'a LeaseRegistry is always named leases'}),
   },
 );
 
 export type LeaseRegistrySpec = Static<typeof leaseRegistrySpecSchema>;
 export type RegisteredName = Static<typeof nameEntry>;
-
-/** The one name that a LeaseRegistry may have. */
-export const REGISTRY_NAME = 'leases';
 
 export const leaseRegistryResource = {
   group: GROUP,

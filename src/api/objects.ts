@@ -1,5 +1,4 @@
 /** Narrow views of the Kubernetes objects that we read, and the words that we write on them. */
-import Type from 'typebox';
 
 export const GROUP = 'leasepolicy.dev';
 export const VERSION = 'v1alpha1';
@@ -23,8 +22,8 @@ export const ANNOTATIONS = {
   orphanedSince: `${GROUP}/orphaned-since`,
 } as const;
 
-/** The part of metadata that a CRD schema may name. */
-export const objectMetaSchema = Type.Object({name: Type.String()});
+/** The one name that a LeaseRegistry may have. */
+export const REGISTRY_NAME = 'leases';
 
 export type ObjectMeta = {
   name: string;

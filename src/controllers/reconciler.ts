@@ -102,8 +102,10 @@ export class Reconciler {
     const {metrics, log} = this.#options;
     const purpose = 'purpose' in action ? action.purpose : action.type;
     metrics.actions.inc({action: purpose});
-    const routine = action.type !== 'writeRecord' || purpose === 'renew';
-    log.log(routine ? 'debug' : 'info', purpose, {controller: splitKey(key)[0], key, ...target(action)});
+    const level = action.type !== 'writeRecord' || purpose === 'renew' ? 'debug' : 'info';
+    // winston makes a line before it looks at the level.
+    if (log.isLevelEnabled(level))
+      log.log(level, purpose, {controller: splitKey(key)[0], key, ...target(action)});
   }
 
   #failed(key: string, error: Error, retryInMs: number): void {

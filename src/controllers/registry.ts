@@ -1,5 +1,5 @@
 /** Keeps each governed namespace's LeaseRegistry. */
-import {REGISTRY_NAME} from '../api/leaseregistry.ts';
+import {REGISTRY_NAME} from '../api/objects.ts';
 import {type Claim, leaseKeyOf} from '../core/claims.ts';
 import {isHeldByOthers} from '../core/lifetime.ts';
 import {planRegistry, type RegistryObservation} from '../core/plan-registry.ts';

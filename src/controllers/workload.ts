@@ -1,6 +1,6 @@
 /** Gives each selected workload its Lease. */
 
-import {REGISTRY_NAME} from '../api/leaseregistry.ts';
+import {REGISTRY_NAME} from '../api/objects.ts';
 import {type Claim, leaseKeyOf} from '../core/claims.ts';
 import {type ClaimView, planWorkload, type WorkloadObservation} from '../core/plan-workload.ts';
 import type {Controller} from './controller.ts';

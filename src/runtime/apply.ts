@@ -1,6 +1,13 @@
 /** Carries out actions: the only writer of the operator's work. */
-import {REGISTRY_NAME} from '../api/leaseregistry.ts';
-import {FIELD_MANAGER, GROUP, type KubeObject, LABELS, type Lease, VERSION} from '../api/objects.ts';
+import {
+  FIELD_MANAGER,
+  GROUP,
+  type KubeObject,
+  LABELS,
+  type Lease,
+  REGISTRY_NAME,
+  VERSION,
+} from '../api/objects.ts';
 import type {
   Action,
   CollectLease,

@@ -1,0 +1,11 @@
+/** What the schemas of this folder share. */
+import Type from 'typebox';
+
+/** A CEL rule of a CRD; the message tells the user what to write instead. */
+export type CelRule = {rule: string; message: string};
+
+/** The option of a schema that carries its CEL rules. */
+export const rules = (...list: CelRule[]) => ({'x-kubernetes-validations': list});
+
+/** The part of metadata that a CRD schema may name. */
+export const objectMetaSchema = Type.Object({name: Type.String()});
