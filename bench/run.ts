@@ -68,7 +68,12 @@ async function main(): Promise<void> {
 }
 
 /** A fresh control plane for each size, so that one size does not inherit the other's history. */
-async function measure(n: number, harness: string, contenders: Contender[], directory: string): Promise<Row[]> {
+async function measure(
+  n: number,
+  harness: string,
+  contenders: Contender[],
+  directory: string,
+): Promise<Row[]> {
   const cluster = await startCluster({name: `bench-${n}`, directory, components: 'api', report: note});
   try {
     await prepare(cluster);
@@ -128,7 +133,9 @@ function median(values: number[]): number {
 function print(rows: Row[]): void {
   const memory = Math.round(totalmem() / 2 ** 30);
   const machine = `${cpus().length} cores, ${memory} GiB, Node ${process.versions.node}`;
-  process.stdout.write(`\nMedians of ${ROUNDS} rounds in one run on ${machine}; the API server shares the cores.\n\n`);
+  process.stdout.write(
+    `\nMedians of ${ROUNDS} rounds in one run on ${machine}; the API server shares the cores.\n\n`,
+  );
   process.stdout.write('| Deployments | | seconds | CPU s | CPU s when settled | RSS MiB | peak MiB |\n');
   process.stdout.write('|---|---|---|---|---|---|---|\n');
   for (const n of SIZES) {
@@ -138,7 +145,13 @@ function print(rows: Row[]): void {
         const value = median(mine.map(row => row[key]));
         return Number.isNaN(value) ? '' : value.toFixed(digits);
       };
-      const cells = [cell('seconds', 1), cell('cpuSeconds', 2), cell('settledCpuSeconds', 2), cell('rssMiB', 0), cell('peakRssMiB', 0)];
+      const cells = [
+        cell('seconds', 1),
+        cell('cpuSeconds', 2),
+        cell('settledCpuSeconds', 2),
+        cell('rssMiB', 0),
+        cell('peakRssMiB', 0),
+      ];
       process.stdout.write(`| ${n} | ${who} | ${cells.join(' | ')} |\n`);
     }
   }

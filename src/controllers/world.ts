@@ -122,14 +122,11 @@ export class World {
 
   /** A kind's look-up or list has come to an answer. */
   kindChanged(ref: KindRef): void {
+    const named = (kinds: readonly KindRef[] = []) =>
+      kinds.some(each => each.apiVersion === ref.apiVersion && each.kind === ref.kind);
     for (const row of this.policies.values()) {
-      if (
-        row.spec.subjects.workloads.kinds.some(
-          each => each.apiVersion === ref.apiVersion && each.kind === ref.kind,
-        )
-      ) {
+      if (named(row.spec.subjects.workloads.kinds) || named(this.rules.get(row.key)?.kinds))
         this.#refresh(row);
-      }
     }
   }
 
@@ -160,9 +157,16 @@ export class World {
       : this.#acceptKinds(compiled);
     this.acceptance.set(row.key, acceptance);
     if (acceptance.accepted === true) this.#enforce(row.key, compiled as Rules);
-    else if (!this.rules.has(row.key)) this.#enforce(row.key, this.#lastAccepted(row));
+    else this.#stay(row);
     this.wantStatus([row.key], 0);
     this.options.enqueue(`collection/${row.key}`);
+  }
+
+  /** Leaves in force what is, also that from before this process began. */
+  #stay(row: PolicyRow): void {
+    if (!this.rules.has(row.key)) this.#enforce(row.key, this.#lastAccepted(row));
+    const rules = this.rules.get(row.key);
+    if (rules) this.#acceptKinds(rules);
   }
 
   /** The version that an earlier leader had in force, from status. */
@@ -176,9 +180,7 @@ export class World {
       return undefined; // not what we wrote: nothing is in force until the spec is accepted
     }
     const compiled = compile(key, generation, parsed);
-    if (Array.isArray(compiled)) return undefined;
-    this.#acceptKinds(compiled);
-    return compiled;
+    return Array.isArray(compiled) ? undefined : compiled;
   }
 
   #acceptKinds({kinds}: Rules): Acceptance {

@@ -36,7 +36,7 @@ export type CreateLease = {
   record: Partial<LeaseRecord> & {leaseDurationSeconds: number};
 };
 
-/** Server-side apply of labels and annotations; the spec is not part of it. */
+/** Writes labels and annotations and nothing else; to adopt, by server-side apply, so that conflicts show. */
 export type LabelLease = {
   type: 'labelLease';
   purpose: 'adopt' | 'label' | 'markOrphaned' | 'reclaim';

@@ -1,5 +1,6 @@
 /** Carries out actions: the only writer of the operator's work. */
 import {
+  ANNOTATIONS,
   FIELD_MANAGER,
   GROUP,
   type KubeObject,
@@ -132,13 +133,18 @@ function createLease(
   return write('lease', 'POST', `${leasesPath(namespace)}?${MANAGER}`, {body}, options);
 }
 
-/** The uid keeps an apply from making the Lease anew when it has just been deleted. */
-function labelLease(
-  {namespace, name, uid, labels, annotations}: LabelLease,
-  options: WriterOptions,
-): Promise<void> {
-  const body = {...TYPE, metadata: {name, uid, labels, annotations}};
+/**
+ * Adopts by server-side apply without force: another manager's label is not taken over. On a Lease that is ours the
+ * labels are patched. The uid keeps either from writing to, or making, another Lease of that name.
+ */
+function labelLease(action: LabelLease, options: WriterOptions): Promise<void> {
+  const {namespace, name, uid, labels, annotations, purpose} = action;
   const path = `${leasesPath(namespace)}/${name}?${MANAGER}`;
+  if (purpose !== 'adopt') {
+    const body = {metadata: {uid, labels, annotations: {[ANNOTATIONS.orphanedSince]: null, ...annotations}}};
+    return write('lease', 'PATCH', path, {body, contentType: MERGE_PATCH}, options);
+  }
+  const body = {...TYPE, metadata: {name, uid, labels, annotations}};
   return write('lease', 'PATCH', path, {body, contentType: APPLY_PATCH}, options);
 }
 

@@ -1,0 +1,136 @@
+/** Starts the operator and client-go candidates as processes, and reads what they print. */
+import {type ChildProcess, execFile, spawn} from 'node:child_process';
+import {readFile} from 'node:fs/promises';
+import path from 'node:path';
+import {createInterface} from 'node:readline';
+import {promisify} from 'node:util';
+import {buildGoProgram} from './controlplane/binaries.ts';
+
+export const ROOT = path.dirname(import.meta.dirname);
+
+/** A JSON line that a program printed. */
+export type Line = Readonly<Record<string, unknown>>;
+
+export class Program {
+  readonly name: string;
+  readonly lines: Line[] = [];
+  readonly #child: ChildProcess;
+  readonly #exit: Promise<number | null>;
+  readonly #listeners = new Set<() => void>();
+  #errors = '';
+
+  constructor(name: string, command: string, args: readonly string[], env: NodeJS.ProcessEnv) {
+    this.name = name;
+    this.#child = spawn(command, args, {
+      cwd: ROOT,
+      env: {...process.env, ...env},
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
+    this.#exit = new Promise(resolve => this.#child.once('exit', code => resolve(code)));
+    this.#child.stderr?.on('data', chunk => {
+      this.#errors += chunk;
+    });
+    if (this.#child.stdout) createInterface(this.#child.stdout).on('line', line => this.#take(line));
+    void this.#exit.then(() => this.#tell());
+  }
+
+  get pid(): number {
+    return this.#child.pid ?? 0;
+  }
+
+  get running(): boolean {
+    return this.#child.exitCode === null && this.#child.signalCode === null;
+  }
+
+  /** Waits for a line. Throws when the program ends first, or at the deadline, with what it printed. */
+  async line(what: string, matches: (line: Line) => boolean, withinMs = 30_000): Promise<Line> {
+    const deadline = AbortSignal.timeout(withinMs);
+    for (;;) {
+      const found = this.lines.find(matches);
+      if (found) return found;
+      if (!this.running || deadline.aborted) {
+        const state = this.running ? `within ${withinMs / 1000} s` : 'before it ended';
+        throw new Error(
+          `${this.name}: no ${what} ${state}\n${this.#errors}${this.lines
+            .map(each => JSON.stringify(each))
+            .slice(-20)
+            .join('\n')}`,
+        );
+      }
+      await new Promise<void>(resolve => {
+        this.#listeners.add(resolve);
+        deadline.addEventListener('abort', () => resolve(), {once: true});
+      });
+    }
+  }
+
+  /** Sends a signal and waits for the end. Returns the exit code, null after a signal that was not handled. */
+  async stop(signal: NodeJS.Signals = 'SIGTERM'): Promise<number | null> {
+    if (this.running) this.#child.kill(signal);
+    return this.#exit;
+  }
+
+  #take(text: string): void {
+    try {
+      this.lines.push(JSON.parse(text) as Line);
+    } catch {
+      this.lines.push({message: text});
+    }
+    this.#tell();
+  }
+
+  #tell(): void {
+    for (const listener of this.#listeners) listener();
+    this.#listeners.clear();
+  }
+}
+
+let bundled: Promise<string[]> | undefined;
+
+/** The command of npm start, after its bundle was made. */
+export function operatorCommand(): Promise<string[]> {
+  bundled ??= bundle();
+  return bundled;
+}
+
+async function bundle(): Promise<string[]> {
+  await promisify(execFile)(process.execPath, ['dev/bundle.ts'], {cwd: ROOT});
+  const {scripts} = JSON.parse(await readFile(path.join(ROOT, 'package.json'), 'utf8')) as {
+    scripts: {start: string};
+  };
+  return [process.execPath, ...scripts.start.split(' ').slice(1)];
+}
+
+/** Starts the operator as npm start does, with any free port for its endpoints. */
+export async function startOperator(
+  kubeconfig: string,
+  flags: readonly string[] = [],
+  name = 'operator',
+): Promise<Program> {
+  const [command = '', ...args] = await operatorCommand();
+  const fixed = ['--http-port', '0', '--http-host', '127.0.0.1', '--log-format', 'json', '--identity', name];
+  return new Program(name, command, [...args, ...fixed, ...flags], {KUBECONFIG: kubeconfig});
+}
+
+/** Whether the operator's line says that its term began. */
+export const leading = (line: Line) => line.message === 'leading';
+
+export type CandidateOptions = {
+  namespace: string;
+  lease: string;
+  identity: string;
+  flags?: readonly string[];
+};
+
+/** Starts a real client-go candidate; it prints started, leading, observed, lost and stopped. */
+export async function startCandidate(
+  kubeconfig: string,
+  {namespace, lease, identity, flags = []}: CandidateOptions,
+): Promise<Program> {
+  const program = await buildGoProgram(path.join(ROOT, 'dev/candidate'), 'candidate');
+  const args = ['-namespace', namespace, '-lease', lease, '-identity', identity, ...flags];
+  return new Program(identity, program, args, {KUBECONFIG: kubeconfig});
+}
+
+/** Whether the candidate's line says that it leads. */
+export const leads = (line: Line) => line.event === 'leading';

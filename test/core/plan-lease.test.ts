@@ -1,0 +1,416 @@
+/** The verdict on one Lease. */
+import test from 'ava';
+import fc from 'fast-check';
+import type {SubjectCheck} from '../../src/core/action.ts';
+import {holding, type LeaseView} from '../../src/core/lifetime.ts';
+import {type LeaseObservation, planLease} from '../../src/core/plan-lease.ts';
+import {ago, ahead, lease, micro, now, only, policy, steps, workload} from '../support/builders.ts';
+
+const POD = 'api-5d8f-x2x4z';
+const rules = policy().rules();
+const all = policy().collecting({mode: 'All'}).rules();
+const claim = workload('api').under(rules);
+const gone: SubjectCheck = {expect: 'absent', path: '/apis/apps/v1/namespaces/shop/deployments/api'};
+
+const ABOUT_API = {
+  apiVersion: 'apps/v1',
+  kind: 'Deployment',
+  namespace: 'shop',
+  name: 'api',
+  uid: 'uid-of-api',
+};
+const ABOUT_LEASE = {
+  apiVersion: 'coordination.k8s.io/v1',
+  kind: 'Lease',
+  namespace: 'shop',
+  name: 'payments-14c2529eb4',
+  uid: 'lease-uid',
+};
+
+/** A Lease in a governed namespace that nobody claims, unless the test says so. */
+const plan = (view: LeaseView | undefined, given: Partial<LeaseObservation> = {}) =>
+  planLease(
+    {
+      lease: view,
+      rules,
+      claim: undefined,
+      subjectsKnown: true,
+      check: gone,
+      governing: [rules],
+      allowed: 'billing-1, payments-2 and 3 more',
+      exemptUntilMs: undefined,
+      own: false,
+      ...given,
+    },
+    now,
+  );
+const reasons = (view: LeaseView, given: Partial<LeaseObservation> = {}) =>
+  plan(view, given).findings.map(each => each.reason);
+
+test('a Lease that is gone needs nothing', t => {
+  t.deepEqual(plan(undefined), {actions: [], findings: []});
+});
+
+test('a claimed Lease that is renewed is counted and looked at again when its hold can end', t => {
+  t.deepEqual(plan(lease().made().heldBy(POD).renewed(ago(5)), {claim}), {
+    actions: [],
+    findings: [],
+    requeueAfterMs: 10_000,
+    state: {policy: 'payments', lifetime: 'held', claimed: true},
+  });
+});
+
+test('a Lease of no policy is counted nowhere', t => {
+  t.is(plan(lease().heldBy(POD)).state, undefined);
+  t.is(plan(lease().made().heldBy(POD), {rules: undefined}).state, undefined);
+});
+
+test('a Lease without a claim is counted as orphaned, and not as the Lease of a subject', t => {
+  t.deepEqual(plan(lease().made()).state, {policy: 'payments', lifetime: 'orphaned', claimed: false});
+});
+
+// Findings of the record
+
+test('a duration outside the bounds is a finding of the workload', t => {
+  const {findings} = plan(lease().made().heldBy(POD).lasting(3601), {claim});
+  t.is(findings.length, 1);
+  t.like(findings[0], {policy: 'payments', reason: 'DurationOutOfRange', about: ABOUT_API});
+  t.regex(findings[0]?.message ?? '', /3601.* 1 to 3600$/);
+});
+
+const strict = policy().allowing(5, 60).rules();
+const DURATIONS: [what: string, lease: LeaseView, found: boolean][] = [
+  ['the lower bound', lease().made().heldBy(POD).lasting(5), false],
+  ['the upper bound', lease().made().heldBy(POD).lasting(60), false],
+  ['less than the lower bound', lease().made().heldBy(POD).lasting(4), true],
+  ['more than the upper bound', lease().made().heldBy(POD).lasting(61), true],
+  ['the longest duration', lease().made().heldBy(POD).lasting(2_147_483_647), true],
+  ['one second, as a release leaves it', lease().made().released(), false],
+  ['one second, with a holder', lease().made().heldBy(POD).lasting(1), true],
+  ['two seconds, without a holder', lease().made().released().lasting(2), true],
+  ['no duration', lease().made().with({durationSeconds: undefined}), false],
+  ['the ttl, while it is kept closed by us', lease().made().keptClosedFor('old').lasting(3600), false],
+];
+
+for (const [what, each, found] of DURATIONS) {
+  test(`with bounds of 5 to 60 a Lease with ${what} is ${found ? 'a finding' : 'in order'}`, t => {
+    t.deepEqual(reasons(each, {claim, rules: strict}), found ? ['DurationOutOfRange'] : []);
+  });
+}
+
+test('a renewTime more than a minute ahead is a finding', t => {
+  const held = lease().made().heldBy(POD);
+  t.deepEqual(reasons(held.with({renewTime: micro(ahead(60))}), {claim}), []);
+  t.deepEqual(reasons(held.with({renewTime: micro(ahead(61))}), {claim}), ['FutureRenewTime']);
+  t.deepEqual(reasons(held.with({renewTime: '9999-12-31T23:59:59.999999Z'}), {claim}), ['FutureRenewTime']);
+});
+
+test('a Lease that its workload owns is a hazard, and that of another owner is not', t => {
+  const held = lease().made().heldBy(POD);
+  t.deepEqual(reasons(held.ownedBy('Deployment/api'), {claim}), ['HazardousOwner']);
+  t.deepEqual(reasons(held.ownedBy('ConfigMap/x', 'Deployment/api'), {claim}), ['HazardousOwner']);
+  t.deepEqual(reasons(held.ownedBy('ConfigMap/api', 'Deployment/api-2'), {claim}), []);
+});
+
+test('the record of a Lease that no policy made, adopted or names is not judged', t => {
+  t.deepEqual(reasons(lease().heldBy(POD).lasting(9999), {governing: []}), []);
+});
+
+test('the message of a finding is the same as long as the fault lasts', t => {
+  const faulty = lease().made().lasting(9999).ownedBy('Deployment/api').heldBy(POD);
+  const texts = [now, ago(5), ago(100)].map(at =>
+    plan(faulty.with({changedAtMs: at.monotonicMs}), {claim}).findings.map(each => each.message),
+  );
+  t.deepEqual(texts[1], texts[0]);
+  t.deepEqual(texts[2], texts[0]);
+});
+
+// Findings of the name
+
+test('a name that no policy allows is a finding of each policy that governs the namespace', t => {
+  const billing = policy('billing').rules();
+  const {findings, actions} = plan(lease().named('leader').heldBy(POD), {
+    rules: undefined,
+    governing: [rules, billing],
+  });
+  t.deepEqual(actions, []);
+  t.deepEqual(
+    findings.map(each => [each.policy, each.reason, each.about.kind]),
+    [
+      ['payments', 'MisnamedLease', 'Lease'],
+      ['billing', 'MisnamedLease', 'Lease'],
+    ],
+  );
+  t.regex(
+    findings[0]?.message ?? '',
+    /Lease leader in namespace shop; allowed here: billing-1, payments-2 and 3 more$/,
+  );
+});
+
+const ALLOWED: Record<string, [LeaseView, Partial<LeaseObservation>]> = {
+  'that a subject claims': [lease(), {claim}],
+  'that is exempt': [lease(), {exemptUntilMs: Number.POSITIVE_INFINITY}],
+  'by which the operator elects its leader': [lease(), {own: true}],
+  'that we made, and whose name was given up': [lease().made().heldBy(POD), {}],
+  'whose subjects are not all known yet': [lease(), {subjectsKnown: false}],
+  'in a namespace without a policy': [lease(), {governing: []}],
+};
+
+for (const [what, [each, given]] of Object.entries(ALLOWED)) {
+  test(`a Lease ${what} is not misnamed`, t => {
+    t.false(reasons(each, given).includes('MisnamedLease'));
+  });
+}
+
+test('a Lease is looked at again when its exemption ends', t => {
+  t.is(plan(lease(), {exemptUntilMs: ahead(30).wallMs}).requeueAfterMs, 30_000);
+  t.is(plan(lease().heldBy(POD), {exemptUntilMs: ahead(30).wallMs}).requeueAfterMs, 15_000);
+  t.is(plan(lease(), {exemptUntilMs: Number.POSITIVE_INFINITY}).requeueAfterMs, undefined);
+});
+
+// Orphans
+
+test('a Lease that nobody claims or holds is marked, and nothing but the mark is added', t => {
+  const {actions, findings} = plan(lease().made().released());
+  t.deepEqual(actions, [
+    {
+      type: 'labelLease',
+      purpose: 'markOrphaned',
+      policy: 'payments',
+      namespace: 'shop',
+      name: 'payments-14c2529eb4',
+      uid: 'lease-uid',
+      labels: {
+        'app.kubernetes.io/managed-by': 'leasepolicy',
+        'leasepolicy.dev/policy': 'payments',
+        'leasepolicy.dev/origin': 'created',
+        'leasepolicy.dev/naming': 'v1',
+      },
+      annotations: {
+        'leasepolicy.dev/subject': 'Deployment/api',
+        'leasepolicy.dev/orphaned-since': '2026-03-01T12:00:00.000000Z',
+      },
+    },
+  ]);
+  t.like(findings, {length: 1, 0: {reason: 'OrphanedLease', about: ABOUT_LEASE}});
+});
+
+test('an adopted Lease stays adopted when it is marked', t => {
+  const [mark] = only(plan(lease().adopted().released()).actions, 'labelLease');
+  t.is(mark?.labels['leasepolicy.dev/origin'], 'adopted');
+});
+
+test('a mark stays as it is', t => {
+  t.deepEqual(plan(lease().made().released().orphaned(ago(60))).actions, []);
+});
+
+test('a marked Lease that somebody took loses its mark', t => {
+  const {actions} = plan(lease().made().heldBy(POD).orphaned(ago(60)));
+  t.deepEqual(steps(actions), ['reclaim']);
+  t.deepEqual(only(actions, 'labelLease')[0]?.annotations, {'leasepolicy.dev/subject': 'Deployment/api'});
+});
+
+test('an orphan that is held is told with its holder, and kept', t => {
+  const {findings, actions, garbage} = plan(lease().made().heldBy(POD));
+  t.like(findings, {length: 1, 0: {reason: 'OrphanedLease'}});
+  t.regex(findings[0]?.message ?? '', new RegExp(`Deployment/api; it is kept while ${POD} renews it`));
+  t.deepEqual([actions, garbage], [[], undefined]);
+});
+
+const FATES = {
+  Managed: 'it is deleted after 3600 seconds',
+  All: 'it is deleted after 3600 seconds',
+  Report: 'garbageCollection.mode is Report, so it stays',
+  Off: 'garbageCollection.mode is Off, so it stays',
+};
+
+for (const [mode, fate] of Object.entries(FATES)) {
+  test(`in the mode ${mode} the finding of an orphan says that ${fate}`, t => {
+    const {findings} = plan(lease().made().released(), {rules: policy().collecting({mode}).rules()});
+    t.true(findings[0]?.message.endsWith(fate), findings[0]?.message);
+  });
+}
+
+test('as long as the subjects are not all known, nothing is an orphan', t => {
+  const {actions, findings, garbage, state} = plan(lease().made().released(), {subjectsKnown: false});
+  t.deepEqual({actions, findings, garbage}, {actions: [], findings: [], garbage: undefined});
+  t.deepEqual(state, {policy: 'payments', lifetime: 'released', claimed: false});
+});
+
+// Garbage
+
+/** How many seconds from now a pass may take the Lease; undefined when it is no garbage. */
+function dueInSeconds(view: LeaseView, given: Partial<LeaseObservation> = {}): number | undefined {
+  const {garbage} = plan(view, given);
+  return garbage && (garbage.dueAtMs - now.monotonicMs) / 1000;
+}
+
+const orphan = lease().made().released(ago(86_400));
+
+test('garbage names the version, the subject and the check of its deletion', t => {
+  const {garbage} = plan(orphan.orphaned(ago(7200)).afterTransitions(41));
+  t.is(garbage?.transitions, 41);
+  t.is(garbage?.policy, 'payments');
+  t.deepEqual(garbage?.collect, {
+    type: 'collectLease',
+    policy: 'payments',
+    lease: {namespace: 'shop', name: 'payments-14c2529eb4', uid: 'lease-uid', resourceVersion: '100'},
+    subject: 'Deployment/api',
+    check: gone,
+  });
+});
+
+type Due = [what: string, lease: LeaseView, seconds: number | undefined];
+const DUE: Due[] = [
+  ['that was marked now', orphan.orphaned(now), 3600],
+  ['that was marked half the ttl ago', orphan.orphaned(ago(1800)), 1800],
+  ['that was marked just a ttl ago', orphan.orphaned(ago(3600)), 0],
+  ['that was marked two ttls ago', orphan.orphaned(ago(7200)), -3600],
+  ['whose mark is in the future', orphan.orphaned(ahead(7200)), 3600],
+  ['that has no mark yet', orphan, undefined],
+  ['whose mark is no time', orphan.with({orphanedSince: 'long ago'}), undefined],
+  [
+    'that was never held',
+    lease().made().orphaned(ago(7200)).with({changedAtMs: 0, durationSeconds: undefined}),
+    -3600,
+  ],
+  ['whose last holder let it expire', lease().made().heldBy(POD).renewed(ago(60)).orphaned(ago(7200)), -45],
+  [
+    'that is long marked, but that we see for the first time',
+    lease().made().released(now).lasting(15).orphaned(ago(7200)),
+    15,
+  ],
+  [
+    'that we see for the first time, with a long duration',
+    lease().made().with({durationSeconds: 9000}).orphaned(ago(60)),
+    9000,
+  ],
+  ['that we sealed for its ttl', lease().made().keptClosedFor('new').lasting(3600).orphaned(ago(1800)), 1800],
+  ['that is held', lease().made().heldBy(POD).orphaned(ago(7200)), undefined],
+  [
+    'that is not understood',
+    lease().made().heldBy(POD).with({renewTime: undefined}).orphaned(ago(7200)),
+    undefined,
+  ],
+  ['of somebody else', lease().released(ago(86_400)), undefined],
+];
+
+for (const [what, each, seconds] of DUE) {
+  test(`an orphan ${what} is ${seconds === undefined ? 'no garbage' : `due in ${seconds} s`}`, t => {
+    t.is(dueInSeconds(each), seconds);
+  });
+}
+
+const NO_GARBAGE: Record<string, Partial<LeaseObservation>> = {
+  'in the mode Off': {rules: policy().collecting({mode: 'Off'}).rules()},
+  'in the mode Report': {rules: policy().collecting({mode: 'Report'}).rules()},
+  'when no live read could tell about its subject': {check: undefined},
+  'without rules in force': {rules: undefined},
+  'while a subject claims it': {claim},
+  'as long as the subjects are not all known': {subjectsKnown: false},
+};
+
+for (const [when, given] of Object.entries(NO_GARBAGE)) {
+  test(`${when} an orphan is no garbage`, t => {
+    t.is(dueInSeconds(orphan.orphaned(ago(7200)), given), undefined);
+  });
+}
+
+const FOREIGN: [what: string, lease: LeaseView, seconds: number | undefined][] = [
+  ['that was given up under our eyes', lease().released(ago(600)), 3000],
+  ['that expired under our eyes', lease().heldBy(POD).renewed(ago(600)), 3000],
+  ['that we see for the first time', lease().released(now), 3600],
+  [
+    'that was silent for less than its own long duration',
+    lease().heldBy(POD).lasting(4000).renewed(ago(600)),
+    undefined,
+  ],
+  [
+    'that expired after a duration longer than the ttl',
+    lease().heldBy(POD).lasting(4000).renewed(ago(4000)),
+    0,
+  ],
+  ['that is held', lease().heldBy(POD), undefined],
+  ['that was never held', lease(), undefined],
+  ['that is not understood', lease().heldBy(POD).with({renewTime: 'junk'}), undefined],
+];
+
+for (const [what, each, seconds] of FOREIGN) {
+  test(`in the mode All a Lease of others ${what} is ${seconds === undefined ? 'no garbage' : `due in ${seconds} s`}`, t => {
+    t.is(dueInSeconds(each, {rules: all, check: {expect: 'nothing'}}), seconds);
+  });
+}
+
+const SPARED: Record<string, Partial<LeaseObservation>> = {
+  'that is exempt': {exemptUntilMs: ahead(60).wallMs},
+  'by which the operator elects its leader': {own: true},
+  'that a subject claims': {claim},
+};
+
+for (const [what, given] of Object.entries(SPARED)) {
+  test(`in the mode All a Lease of others ${what} is no garbage`, t => {
+    t.is(dueInSeconds(lease().released(ago(86_400)), {rules: all, ...given}), undefined);
+  });
+}
+
+test('a Lease of others gets no mark and no finding of an orphan', t => {
+  const {actions, findings} = plan(lease().released(ago(86_400)), {rules: all, governing: []});
+  t.deepEqual([actions, findings], [[], []]);
+});
+
+// What may never be
+
+const anyText = fc.constantFrom(
+  undefined,
+  'junk',
+  micro(now),
+  micro(ago(7200)),
+  micro(ahead(7200)),
+  '9999-12-31T23:59:59.999999Z',
+);
+const anyLease = fc
+  .record({
+    holder: fc.constantFrom('', POD, 'leasepolicy-rename_other'),
+    durationSeconds: fc.constantFrom(undefined, 1, 15, 3600, 2_147_483_647),
+    renewTime: anyText,
+    orphanedSince: anyText,
+    subject: fc.constantFrom(undefined, 'Deployment/api'),
+    changedAtMs: fc.constantFrom(now.monotonicMs, ago(10).monotonicMs, ago(86_400).monotonicMs),
+    labels: fc.constantFrom(lease().labels, lease().made().labels, lease().adopted().labels),
+  })
+  .map(fields => lease().with(fields));
+const anyObservation = fc.record({
+  rules: fc.constantFrom('Off', 'Report', 'Managed', 'All').map(mode => policy().collecting({mode}).rules()),
+  claim: fc.constantFrom(claim, undefined),
+  subjectsKnown: fc.boolean(),
+  check: fc.constantFrom(gone, undefined),
+  exemptUntilMs: fc.constantFrom(undefined, ahead(60).wallMs),
+});
+
+const isTaken = (view: LeaseView) =>
+  ['held', 'unknown'].includes(holding(view, now.monotonicMs).state) &&
+  !view.holder.startsWith('leasepolicy-rename_');
+
+test('what is held or not understood is never garbage', t => {
+  const property = fc.property(
+    anyLease,
+    anyObservation,
+    (view, given) => !isTaken(view) || !plan(view, given).garbage,
+  );
+  t.notThrows(() => fc.assert(property, {numRuns: 1000}));
+});
+
+test('what is claimed, or may be, is never garbage and never marked', t => {
+  const property = fc.property(anyLease, anyObservation, (view, given) => {
+    const {garbage, actions} = plan(view, given);
+    return (!given.claim && given.subjectsKnown) || (!garbage && actions.length === 0);
+  });
+  t.notThrows(() => fc.assert(property, {numRuns: 1000}));
+});
+
+test('no verdict on a Lease writes its record or deletes it', t => {
+  const property = fc.property(anyLease, anyObservation, (view, given) =>
+    plan(view, given).actions.every(each => each.type === 'labelLease'),
+  );
+  t.notThrows(() => fc.assert(property));
+});

@@ -1,0 +1,210 @@
+/** A policy's status, written when it differs. */
+import test from 'ava';
+import type {LeasePolicyStatus, StatusFinding} from '../../src/api/leasepolicy.ts';
+import type {Acceptance, PolicyObservation} from '../../src/core/plan-policy.ts';
+import {planPolicy} from '../../src/core/plan-policy.ts';
+import {ago, ahead, now, only, policy, stamp} from '../support/builders.ts';
+
+const accepted: Acceptance = {accepted: true};
+const pending: Acceptance = {accepted: undefined, message: 'looking up Rollout in argoproj.io/v1alpha1'};
+const refused: Acceptance = {
+  accepted: false,
+  reason: 'InvalidSpec',
+  message: 'selector: tier In needs a value',
+};
+
+const observation = (given: Partial<PolicyObservation> = {}): PolicyObservation => ({
+  policy: 'payments',
+  generation: 2,
+  specText: '{"the":"spec"}',
+  kinds: ['Deployment', 'StatefulSet'],
+  acceptance: accepted,
+  rules: policy().rules(2),
+  subjects: 3,
+  lifetimes: {held: 2, released: 1},
+  violations: 0,
+  withoutLease: 0,
+  findings: [],
+  settled: true,
+  stopped: undefined,
+  status: undefined,
+  ...given,
+});
+
+function statusOf(given: Partial<PolicyObservation> = {}, at = now): LeasePolicyStatus {
+  const [write] = only(planPolicy(observation(given), at).actions, 'writeStatus');
+  if (!write) throw new Error('no status is written');
+  return write.status as LeasePolicyStatus;
+}
+
+test('status tells all that was counted', t => {
+  t.deepEqual(planPolicy(observation(), now).actions, [
+    {
+      type: 'writeStatus',
+      policy: 'payments',
+      status: {
+        observedGeneration: 2,
+        subjectsKind: 'Deployment,StatefulSet',
+        conditions: [
+          {
+            type: 'Accepted',
+            status: 'True',
+            reason: 'Accepted',
+            message: 'the policy is in force',
+            lastTransitionTime: '2026-03-01T12:00:00Z',
+            observedGeneration: 2,
+          },
+          {
+            type: 'Enforced',
+            status: 'True',
+            reason: 'Audit',
+            message: 'a Lease that no policy allows becomes a finding',
+            lastTransitionTime: '2026-03-01T12:00:00Z',
+            observedGeneration: 2,
+          },
+          {
+            type: 'Ready',
+            status: 'True',
+            reason: 'Reconciled',
+            message: 'every subject has its Lease',
+            lastTransitionTime: '2026-03-01T12:00:00Z',
+            observedGeneration: 2,
+          },
+        ],
+        subjects: 3,
+        leases: {total: 3, unclaimed: 0, held: 2, expired: 0, released: 1, orphaned: 0, unknown: 0},
+        violations: 0,
+        findings: [],
+        lastAccepted: {generation: 2, spec: '{"the":"spec"}'},
+      },
+    },
+  ]);
+});
+
+type Conditions = [accepted: string, enforced: string, ready: string];
+const CONDITIONS: [when: string, given: Partial<PolicyObservation>, expected: Conditions][] = [
+  ['all is well', {}, ['True Accepted', 'True Audit', 'True Reconciled']],
+  [
+    'a kind is still looked up',
+    {acceptance: pending, rules: undefined},
+    ['Unknown Pending', 'False NotAccepted', 'False NotAccepted'],
+  ],
+  [
+    'the spec is refused',
+    {acceptance: refused, rules: undefined},
+    ['False InvalidSpec', 'False NotAccepted', 'False NotAccepted'],
+  ],
+  [
+    'the spec is refused and an earlier one is in force',
+    {acceptance: refused},
+    ['False InvalidSpec', 'True Audit', 'False NotAccepted'],
+  ],
+  [
+    'the collection is stopped',
+    {stopped: '9 of 10'},
+    ['True Accepted', 'True Audit', 'False CollectionStopped'],
+  ],
+  ['not all is looked at', {settled: false}, ['True Accepted', 'True Audit', 'False Reconciling']],
+  [
+    'a subject has no Lease',
+    {withoutLease: 1},
+    ['True Accepted', 'True Audit', 'False SubjectsWithoutLease'],
+  ],
+  [
+    'it is stopped and not settled',
+    {stopped: 'x', settled: false, withoutLease: 1},
+    ['True Accepted', 'True Audit', 'False CollectionStopped'],
+  ],
+];
+
+for (const [when, given, expected] of CONDITIONS) {
+  test(`when ${when}, the conditions are ${expected.join(', ')}`, t => {
+    const {conditions} = statusOf(given);
+    t.deepEqual(
+      conditions.map(each => each.type),
+      ['Accepted', 'Enforced', 'Ready'],
+    );
+    t.deepEqual(
+      conditions.map(each => `${each.status} ${each.reason}`),
+      expected,
+    );
+  });
+}
+
+const message = (given: Partial<PolicyObservation>, type: string) =>
+  statusOf(given).conditions.find(each => each.type === type)?.message;
+
+test('a refused spec is told with what stays in force', t => {
+  const earlier = {acceptance: refused, rules: policy().rules(1)};
+  t.is(message(earlier, 'Accepted'), 'selector: tier In needs a value; generation 1 stays in force');
+  t.is(message({acceptance: refused, rules: undefined}, 'Accepted'), 'selector: tier In needs a value');
+});
+
+test('a condition says what is waited for, why a pass is stopped, and how many have no Lease', t => {
+  t.is(
+    message({acceptance: pending, rules: undefined}, 'Accepted'),
+    'looking up Rollout in argoproj.io/v1alpha1',
+  );
+  t.is(message({stopped: '9 of 10'}, 'Ready'), '9 of 10');
+  t.is(message({withoutLease: 1}, 'Ready'), '1 of 3 subjects have no Lease: see findings');
+});
+
+test('the last accepted version stays in status while a later one is refused', t => {
+  const status = statusOf();
+  const later = {status, generation: 3, specText: '{"another":"spec"}', acceptance: refused};
+  t.deepEqual(statusOf(later).lastAccepted, {generation: 2, spec: '{"the":"spec"}'});
+  t.is(statusOf(later).observedGeneration, 3);
+  t.false('lastAccepted' in statusOf({acceptance: refused, rules: undefined}));
+});
+
+test('an unchanged world writes nothing, however late', t => {
+  const findings = [finding('a', 60), finding('b', 30)];
+  const given = {violations: 2, withoutLease: 1, findings};
+  const status = statusOf(given);
+  t.deepEqual(planPolicy(observation({...given, status}), ahead(3600)), {actions: [], findings: []});
+  t.deepEqual(planPolicy(observation({...given, findings: findings.toReversed(), status}), now).actions, []);
+});
+
+test('what the collection has written is neither overwritten nor a change', t => {
+  const lastGarbageCollection = {
+    time: stamp(now),
+    deleted: 1,
+    kept: 0,
+    windowStart: stamp(now),
+    windowDeleted: 1,
+  };
+  const status = {...statusOf(), lastGarbageCollection};
+  t.deepEqual(planPolicy(observation({status}), now).actions, []);
+  t.false('lastGarbageCollection' in statusOf({status, subjects: 4}));
+});
+
+test('a condition keeps the time of its last transition while its status is the same', t => {
+  const status = statusOf({settled: false});
+  const times = (given: Partial<PolicyObservation>) =>
+    statusOf({status, ...given}, ahead(60)).conditions.map(each => each.lastTransitionTime);
+  const [before, after] = [stamp(now), stamp(ahead(60))];
+  t.deepEqual(times({withoutLease: 1}), [before, before, before], 'Ready is False for another reason');
+  t.deepEqual(times({settled: true}), [before, before, after], 'Ready is True');
+  t.deepEqual(times({generation: 3}), [before, before, after], 'Ready is True in a new generation');
+});
+
+const finding = (name: string, agoSeconds: number): StatusFinding => ({
+  reason: 'OrphanedLease',
+  object: `Lease/shop/${name}`,
+  message: 'it is',
+  since: stamp(ago(agoSeconds)),
+});
+const names = (findings: readonly StatusFinding[]) =>
+  findings.map(each => each.object.replace('Lease/shop/', ''));
+
+test('findings stand with the newest first, and by object where they are of one moment', t => {
+  const findings = [finding('old', 90), finding('b', 30), finding('new', 1), finding('a', 30)];
+  t.deepEqual(names(statusOf({findings}).findings), ['new', 'a', 'b', 'old']);
+});
+
+test('at most 20 findings are listed, and their number is exact', t => {
+  const findings = Array.from({length: 50}, (_, at) => finding(`n${at}`, at));
+  const status = statusOf({findings, violations: 50});
+  t.is(status.violations, 50);
+  t.deepEqual(names(status.findings), names(findings.slice(0, 20)));
+});

@@ -1,0 +1,179 @@
+/** What the caches keep of each object. */
+import test from 'ava';
+import type {LeaseSpec, ObjectMeta} from '../../src/api/objects.ts';
+import {
+  projectLease,
+  projectNamespace,
+  projectPolicy,
+  projectRegistry,
+  projectWorkload,
+} from '../../src/controllers/project.ts';
+import {policy} from '../support/builders.ts';
+
+const metadata: ObjectMeta = {
+  name: 'api',
+  namespace: 'shop',
+  uid: 'u1',
+  resourceVersion: '7',
+  creationTimestamp: '2026-01-01T00:00:00Z',
+};
+const global: ObjectMeta = {
+  name: 'shop',
+  uid: 'u1',
+  resourceVersion: '7',
+  creationTimestamp: '2026-01-01T00:00:00Z',
+};
+
+const SPEC: LeaseSpec = {
+  holderIdentity: 'api-5d8f-x2x4z',
+  leaseDurationSeconds: 15,
+  acquireTime: '2026-03-01T11:00:00.000000Z',
+  renewTime: '2026-03-01T12:00:00.000000Z',
+  leaseTransitions: 3,
+};
+const object = (spec: LeaseSpec = SPEC, meta: Partial<ObjectMeta> = {}) => ({
+  metadata: {...metadata, ...meta},
+  spec,
+});
+
+test('a Lease keeps its record, our annotations and the names of its owners', t => {
+  const meta = {
+    labels: {'leasepolicy.dev/origin': 'created'},
+    annotations: {
+      'leasepolicy.dev/subject': 'Deployment/api',
+      'leasepolicy.dev/orphaned-since': '2026-03-01T12:00:00.000000Z',
+      other: 'x',
+    },
+    ownerReferences: [{apiVersion: 'apps/v1', kind: 'Deployment', name: 'api', uid: 'u2'}],
+  };
+  t.deepEqual(projectLease(object(SPEC, meta), undefined, 5000), {
+    key: 'shop/api',
+    namespace: 'shop',
+    name: 'api',
+    uid: 'u1',
+    resourceVersion: '7',
+    labels: {'leasepolicy.dev/origin': 'created'},
+    subject: 'Deployment/api',
+    orphanedSince: '2026-03-01T12:00:00.000000Z',
+    owners: ['Deployment/api'],
+    holder: 'api-5d8f-x2x4z',
+    durationSeconds: 15,
+    acquireTime: '2026-03-01T11:00:00.000000Z',
+    renewTime: '2026-03-01T12:00:00.000000Z',
+    transitions: 3,
+    changedAtMs: 5000,
+  });
+});
+
+for (const [what, empty] of Object.entries({
+  'without a spec': {metadata},
+  'with an empty spec': {metadata, spec: {}},
+})) {
+  test(`a Lease ${what} has no holder, no times and no transitions`, t => {
+    const row = projectLease(empty, undefined, 5000);
+    t.like(row, {holder: '', transitions: 0, labels: {}, owners: [], changedAtMs: 5000});
+    t.deepEqual([row.durationSeconds, row.acquireTime, row.renewTime, row.subject], Array(4).fill(undefined));
+  });
+}
+
+const before = projectLease(object(), undefined, 1000);
+
+const SAME = {
+  'nothing is different': object(),
+  'only labels are different': object(SPEC, {labels: {a: 'b'}, resourceVersion: '8'}),
+  'only annotations are different': object(SPEC, {annotations: {a: 'b'}, resourceVersion: '8'}),
+};
+
+for (const [when, next] of Object.entries(SAME)) {
+  test(`the time of the last change stays when ${when}`, t => {
+    t.is(projectLease(next, before, 5000).changedAtMs, 1000);
+  });
+}
+
+const CHANGED = {
+  'another holder': object({...SPEC, holderIdentity: 'b'}),
+  'another renewTime': object({...SPEC, renewTime: '2026-03-01T12:00:02.000000Z'}),
+  'an older renewTime': object({...SPEC, renewTime: '2020-03-01T12:00:02.000000Z'}),
+  'another number of transitions': object({...SPEC, leaseTransitions: 4}),
+  'another duration': object({...SPEC, leaseDurationSeconds: 60}),
+  'another uid, as it was deleted and made again': object(SPEC, {uid: 'u9'}),
+};
+
+for (const [what, next] of Object.entries(CHANGED)) {
+  test(`a Lease with ${what} has changed now`, t => {
+    t.is(projectLease(next, before, 5000).changedAtMs, 5000);
+  });
+}
+
+test('a Lease without a spec that is seen again has not changed', t => {
+  const first = projectLease({metadata}, undefined, 1000);
+  t.is(projectLease({metadata}, first, 5000).changedAtMs, 1000);
+});
+
+const deployment = projectWorkload('deployments.apps', 'apps/v1', 'Deployment');
+
+test('a workload keeps what its name and its claims rest on', t => {
+  const meta = {...metadata, labels: {tier: 'web'}};
+  const spec = {template: {spec: {serviceAccountName: 'api-account'}}};
+  t.deepEqual(deployment({metadata: meta, spec} as never), {
+    key: 'shop/api',
+    resourceVersion: '7',
+    resource: 'deployments.apps',
+    apiVersion: 'apps/v1',
+    kind: 'Deployment',
+    namespace: 'shop',
+    name: 'api',
+    uid: 'u1',
+    createdAt: '2026-01-01T00:00:00Z',
+    terminating: false,
+    labels: {tier: 'web'},
+    serviceAccount: 'api-account',
+  });
+});
+
+test('a workload without a spec, or without a Pod template, runs as default', t => {
+  t.like(deployment({metadata}), {serviceAccount: 'default', labels: {}});
+  t.is(deployment({metadata, spec: {template: {}}} as never).serviceAccount, 'default');
+});
+
+test('a workload that is being deleted is terminating', t => {
+  t.true(deployment({metadata: {...metadata, deletionTimestamp: '2026-03-01T12:00:00Z'}}).terminating);
+});
+
+test('a namespace is terminating by its phase or by its deletion', t => {
+  t.deepEqual(projectNamespace({metadata: global}), {
+    key: 'shop',
+    resourceVersion: '7',
+    labels: {},
+    terminating: false,
+  });
+  const phase = {metadata: global, status: {phase: 'Terminating'}};
+  t.true(projectNamespace(phase).terminating);
+  t.true(projectNamespace({metadata: {...global, deletionTimestamp: '2026-03-01T12:00:00Z'}}).terminating);
+});
+
+const NO_SPECS = {'without a spec': {metadata}, 'with an empty spec': {metadata, spec: {}}};
+
+for (const [what, empty] of Object.entries(NO_SPECS)) {
+  test(`a registry ${what} has empty sections`, t => {
+    t.deepEqual(projectRegistry(empty), {
+      key: 'shop/api',
+      uid: 'u1',
+      resourceVersion: '7',
+      spec: {names: {}, subjects: {}, exempt: [], retired: {}},
+    });
+  });
+}
+
+test('a policy keeps its spec, its status and its generation', t => {
+  const {spec} = policy();
+  const row = projectPolicy({metadata: {...global, name: 'payments', generation: 4}, spec} as never);
+  t.deepEqual(row, {
+    key: 'payments',
+    uid: 'u1',
+    resourceVersion: '7',
+    generation: 4,
+    spec,
+    status: undefined,
+  });
+});

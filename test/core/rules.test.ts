@@ -1,0 +1,133 @@
+/** What of a spec can be in force. */
+import test from 'ava';
+import {exemption} from '../../src/core/rules.ts';
+import {ahead, now, policy, stamp, workload} from '../support/builders.ts';
+
+const bad = {matchExpressions: [{key: 'tier', operator: 'In'}]};
+
+const PROBLEMS: [why: string, problems: string[], expected: RegExp[]][] = [
+  ['the selector', policy().selecting(bad).problems(), [/^selector: tier In needs/]],
+  ['the namespaceSelector', policy().inNamespaces(bad).problems(), [/^namespaceSelector: tier In needs/]],
+  [
+    'both selectors and an exemption at once',
+    policy().selecting(bad).inNamespaces(bad).exempting({name: 'x', until: 'soon'}).problems(),
+    [/^namespaceSelector/, /^selector/, /^enforcement\.exempt: until "soon" of x is no date and time$/],
+  ],
+  [
+    'a hash without namespace for Leases in one namespace',
+    policy().leasesIn('leases').problems(),
+    [/^naming\.hash\.of/],
+  ],
+  [
+    'a template without namespace for Leases in one namespace',
+    policy().leasesIn('leases').template('{prefix}-{name}').problems(),
+    [/^naming\.template: "\{prefix\}-\{name\}" could give two subjects one Lease: use \{hash\}$/],
+  ],
+  [
+    'a template that does not keep namespaces apart',
+    policy().leasesIn('leases').template('{namespace}-{name}').problems(),
+    [/^naming\.template/],
+  ],
+  [
+    'a template without kind for several kinds',
+    policy().forKinds('Deployment', 'StatefulSet').template('{prefix}-{name}').problems(),
+    [/^naming\.template/],
+  ],
+  ['a template without name', policy().template('{prefix}').problems(), [/^naming\.template/]],
+];
+
+for (const [why, problems, expected] of PROBLEMS) {
+  test(`a policy can't be in force because of ${why}`, t => {
+    t.is(problems.length, expected.length, problems.join('\n'));
+    expected.forEach((each, at) => {
+      t.regex(problems[at] ?? '', each);
+    });
+  });
+}
+
+const ACCEPTED = {
+  'the defaults': policy(),
+  'a hash with namespace for Leases in one namespace': policy()
+    .leasesIn('leases')
+    .hashing('namespace', 'name'),
+  'a template that keeps namespaces apart': policy().leasesIn('leases').template('{namespace}.{name}'),
+  'a template that keeps kinds apart': policy()
+    .forKinds('Deployment', 'StatefulSet')
+    .template('{kind}-{name}'),
+  'a template with namespace and name in the namespaces of the workloads':
+    policy().template('{namespace}-{name}'),
+};
+
+for (const [what, each] of Object.entries(ACCEPTED)) {
+  test(`a policy with ${what} can be in force`, t => {
+    t.deepEqual(each.problems(), []);
+  });
+}
+
+test('rules know their policy, its generation and its bounds', t => {
+  const {policy: name, generation, durationSeconds} = policy('billing').allowing(5, 60).rules(7);
+  t.deepEqual(
+    {name, generation, durationSeconds},
+    {name: 'billing', generation: 7, durationSeconds: {min: 5, max: 60}},
+  );
+});
+
+test('an empty namespaceSelector selects all namespaces but those of the control plane', t => {
+  const {governsNamespace} = policy().rules();
+  t.true(governsNamespace('shop', {}));
+  for (const system of ['kube-system', 'kube-public', 'kube-node-lease'])
+    t.false(governsNamespace(system, {}), system);
+});
+
+test('a namespaceSelector selects by labels alone, also a namespace of the control plane', t => {
+  const {governsNamespace} = policy()
+    .inNamespaces({matchLabels: {team: 'a'}})
+    .rules();
+  t.true(governsNamespace('kube-system', {team: 'a'}));
+  t.false(governsNamespace('shop', {}));
+});
+
+test('a selector selects workloads by their labels', t => {
+  const {selectsWorkload} = policy()
+    .selecting({matchLabels: {tier: 'web'}})
+    .rules();
+  t.true(selectsWorkload({tier: 'web'}));
+  t.false(selectsWorkload({}));
+});
+
+test('the names that are given are borne, and others are not', t => {
+  const {nameOf, bears} = policy().rules();
+  t.deepEqual(nameOf(workload('api')), {name: 'payments-14c2529eb4'});
+  t.true(bears('payments-14c2529eb4'));
+  t.false(bears('ingress-nginx-leader'));
+});
+
+const tomorrow = ahead(86_400);
+
+test('an exemption without until never ends', t => {
+  const rules = policy().exempting({name: 'nginx'}).rules();
+  t.is(exemption(rules, 'shop', 'nginx', now.wallMs), Number.POSITIVE_INFINITY);
+});
+
+test('an exemption ends at its moment by itself', t => {
+  const rules = policy()
+    .exempting({name: 'nginx', until: stamp(tomorrow)})
+    .rules();
+  t.is(exemption(rules, 'shop', 'nginx', now.wallMs), tomorrow.wallMs);
+  t.is(exemption(rules, 'shop', 'nginx', tomorrow.wallMs - 1), tomorrow.wallMs);
+  t.is(exemption(rules, 'shop', 'nginx', tomorrow.wallMs), undefined);
+});
+
+test('of several exemptions the last one to end counts', t => {
+  const soon = {name: 'nginx', until: stamp(ahead(60))};
+  const later = {name: 'nginx', until: stamp(tomorrow)};
+  const rules = policy().exempting(later, soon).rules();
+  t.is(exemption(rules, 'shop', 'nginx', now.wallMs), tomorrow.wallMs);
+});
+
+test('an exemption is for one name, in one namespace unless it says *', t => {
+  const rules = policy().exempting({name: 'nginx', namespace: 'shop'}).rules();
+  t.is(exemption(rules, 'shop', 'nginx', now.wallMs), Number.POSITIVE_INFINITY);
+  t.is(exemption(rules, 'bank', 'nginx', now.wallMs), undefined);
+  t.is(exemption(rules, 'shop', 'nginx-2', now.wallMs), undefined);
+});

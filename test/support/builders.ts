@@ -1,0 +1,251 @@
+/** Builds the objects of the domain as prose: lease().heldBy('api-5d8f-x2x4z').renewed(ago(5)). */
+import type {HashSpec, LabelSelector, LeasePolicySpec} from '../../src/api/leasepolicy.ts';
+import type {Action} from '../../src/core/action.ts';
+import {type Claim, claimOf, type Workload} from '../../src/core/claims.ts';
+import type {LeaseView} from '../../src/core/lifetime.ts';
+import type {Now} from '../../src/core/plan-workload.ts';
+import {compile, type Rules} from '../../src/core/rules.ts';
+
+/** The moment at which the tests take place, on both clocks. */
+export const now: Now = {monotonicMs: 1_000_000_000, wallMs: Date.parse('2026-03-01T12:00:00Z')};
+
+export const ago = (seconds: number): Now => ({
+  monotonicMs: now.monotonicMs - seconds * 1000,
+  wallMs: now.wallMs - seconds * 1000,
+});
+export const ahead = (seconds: number): Now => ago(-seconds);
+
+/** A moment as a Lease writes it. */
+export const micro = ({wallMs}: Now) => new Date(wallMs).toISOString().replace('Z', '000Z');
+/** A moment as status writes it. */
+export const stamp = ({wallMs}: Now) => new Date(wallMs).toISOString().replace('.000Z', 'Z');
+
+class TestLease implements LeaseView {
+  readonly namespace: string = 'shop';
+  readonly name: string = 'payments-14c2529eb4';
+  readonly uid: string = 'lease-uid';
+  readonly resourceVersion: string = '100';
+  readonly labels: Readonly<Record<string, string>> = {};
+  readonly subject: string | undefined = undefined;
+  readonly orphanedSince: string | undefined = undefined;
+  readonly owners: readonly string[] = [];
+  readonly holder: string = '';
+  readonly durationSeconds: number | undefined = 15;
+  readonly acquireTime: string | undefined = undefined;
+  readonly renewTime: string | undefined = undefined;
+  readonly transitions: number = 0;
+  readonly changedAtMs: number = now.monotonicMs;
+
+  get key(): string {
+    return `${this.namespace}/${this.name}`;
+  }
+
+  with(fields: Partial<Omit<LeaseView, 'key'>>): TestLease {
+    return Object.assign(new TestLease(), this, fields);
+  }
+
+  named(name: string) {
+    return this.with({name, uid: `uid-of-${name}`});
+  }
+  in(namespace: string) {
+    return this.with({namespace});
+  }
+
+  /** Created by the operator. */
+  made(policyName = 'payments', subject = 'Deployment/api') {
+    return this.#managed('created', policyName, subject);
+  }
+  /** Found by the operator under the right name. */
+  adopted(policyName = 'payments', subject = 'Deployment/api') {
+    return this.#managed('adopted', policyName, subject);
+  }
+  #managed(origin: string, policyName: string, subject: string) {
+    const labels = {
+      'app.kubernetes.io/managed-by': 'leasepolicy',
+      'leasepolicy.dev/policy': policyName,
+      'leasepolicy.dev/origin': origin,
+      'leasepolicy.dev/naming': 'v1',
+    };
+    return this.with({labels, subject});
+  }
+
+  heldBy(holder: string) {
+    return this.with({holder, acquireTime: micro(now), renewTime: micro(now)});
+  }
+  /** Kept closed by the operator because of another name. */
+  keptClosedFor(otherName: string) {
+    return this.heldBy(`leasepolicy-rename_${otherName}`);
+  }
+  /** Renewed, and seen to be renewed, at this moment. */
+  renewed(at: Now) {
+    return this.with({renewTime: micro(at), changedAtMs: at.monotonicMs});
+  }
+  /** Taken by its holder at this moment. */
+  acquired(at: Now) {
+    return this.with({acquireTime: micro(at)});
+  }
+  /** Given up as client-go does it. */
+  released(at: Now = ago(60)) {
+    return this.with({holder: '', durationSeconds: 1}).renewed(at);
+  }
+  lasting(durationSeconds: number) {
+    return this.with({durationSeconds});
+  }
+  afterTransitions(transitions: number) {
+    return this.with({transitions});
+  }
+  orphaned(since: Now) {
+    return this.with({orphanedSince: micro(since)});
+  }
+  ownedBy(...owners: string[]) {
+    return this.with({owners});
+  }
+}
+
+/** A Lease that nobody has touched. */
+export const lease = () => new TestLease();
+
+class TestWorkload implements Workload {
+  readonly resource: string = 'deployments.apps';
+  readonly apiVersion: string = 'apps/v1';
+  readonly kind: string = 'Deployment';
+  readonly namespace: string = 'shop';
+  readonly name: string = 'api';
+  readonly uid: string = 'uid-of-api';
+  readonly createdAt: string = '2026-01-01T00:00:00Z';
+  readonly terminating: boolean = false;
+  readonly labels: Readonly<Record<string, string>> = {};
+  readonly serviceAccount: string = 'default';
+
+  with(fields: Partial<Workload>): TestWorkload {
+    return Object.assign(new TestWorkload(), this, fields);
+  }
+
+  in(namespace: string) {
+    return this.with({namespace});
+  }
+  ofKind(kind: string) {
+    return this.with({kind, resource: `${kind.toLowerCase()}s.apps`});
+  }
+  created(createdAt: string) {
+    return this.with({createdAt});
+  }
+  withUid(uid: string) {
+    return this.with({uid});
+  }
+  labelled(labels: Record<string, string>) {
+    return this.with({labels});
+  }
+  runningAs(serviceAccount: string) {
+    return this.with({serviceAccount});
+  }
+  beingDeleted() {
+    return this.with({terminating: true});
+  }
+  /** The claim of this workload under these rules. */
+  under(rules: Rules): Claim {
+    const claim = claimOf(this, {}, rules);
+    if (!claim) throw new Error(`${rules.policy} does not select ${this.name}`);
+    return claim;
+  }
+}
+
+/** A Deployment in the namespace shop. */
+export const workload = (name = 'api') => new TestWorkload().with({name, uid: `uid-of-${name}`});
+
+type Exemption = {name: string; namespace?: string; until?: string};
+
+class TestPolicy {
+  readonly name: string;
+  readonly spec: LeasePolicySpec;
+
+  constructor(name: string, spec: LeasePolicySpec) {
+    this.name = name;
+    this.spec = spec;
+  }
+
+  #but(change: (spec: LeasePolicySpec) => void): TestPolicy {
+    const spec = structuredClone(this.spec);
+    change(spec);
+    return new TestPolicy(this.name, spec);
+  }
+
+  prefixed(prefix: string) {
+    return this.#but(({naming}) => Object.assign(naming, {prefix}));
+  }
+  template(template: string) {
+    return this.#but(({naming}) => Object.assign(naming, {template}));
+  }
+  hashing(...of: string[]) {
+    return this.hashed({of});
+  }
+  hashed(hash: Partial<HashSpec>) {
+    return this.#but(({naming}) => Object.assign(naming.hash, hash));
+  }
+  forKinds(...kinds: string[]) {
+    const refs = kinds.map(kind => ({apiVersion: 'apps/v1', kind}));
+    return this.#but(({subjects}) => Object.assign(subjects.workloads, {kinds: refs}));
+  }
+  inNamespaces(namespaceSelector: LabelSelector) {
+    return this.#but(({subjects}) => Object.assign(subjects.workloads, {namespaceSelector}));
+  }
+  selecting(selector: LabelSelector) {
+    return this.#but(({subjects}) => Object.assign(subjects.workloads, {selector}));
+  }
+  leasesIn(namespace: string) {
+    return this.#but(spec => Object.assign(spec.lease, {namespace}));
+  }
+  leases(lease: Partial<LeasePolicySpec['lease']>) {
+    return this.#but(spec => Object.assign(spec.lease, lease));
+  }
+  allowing(min: number, max: number) {
+    return this.#but(({enforcement}) => Object.assign(enforcement.durationSeconds, {min, max}));
+  }
+  exempting(...list: Exemption[]) {
+    const exempt = list.map(each => ({namespace: '*', reason: 'known', ...each}));
+    return this.#but(({enforcement}) => Object.assign(enforcement, {exempt}));
+  }
+  collecting(collection: Partial<LeasePolicySpec['garbageCollection']>) {
+    return this.#but(({garbageCollection}) => Object.assign(garbageCollection, collection));
+  }
+
+  /** The rules, or an error with the problems. */
+  rules(generation = 1): Rules {
+    const compiled = compile(this.name, generation, this.spec);
+    if (Array.isArray(compiled)) throw new Error(compiled.join('; '));
+    return compiled;
+  }
+  /** The sentences that say why it can't be in force. */
+  problems(): string[] {
+    const compiled = compile(this.name, 1, this.spec);
+    return Array.isArray(compiled) ? compiled : [];
+  }
+}
+
+/** A policy as the API server's defaulting leaves it, for Deployments in all namespaces. */
+export const policy = (name = 'payments') =>
+  new TestPolicy(name, {
+    subjects: {
+      workloads: {
+        kinds: [{apiVersion: 'apps/v1', kind: 'Deployment'}],
+        namespaceSelector: {},
+        selector: {},
+      },
+    },
+    naming: {
+      prefix: 'payments',
+      template: '{prefix}-{hash}',
+      hash: {of: ['name'], algorithm: 'SHA256', encoding: 'Hex', length: 10},
+    },
+    lease: {namespace: '', create: true, adopt: true, durationSeconds: 15, labels: {}},
+    enforcement: {names: 'Audit', durationSeconds: {min: 1, max: 3600}, exempt: []},
+    garbageCollection: {mode: 'Managed', ttlSeconds: 3600, maxPerMinute: 60, maxPercent: 25},
+  });
+
+/** The actions of one type. */
+export const only = <Type extends Action['type']>(actions: readonly Action[], type: Type) =>
+  actions.filter((action): action is Extract<Action, {type: Type}> => action.type === type);
+
+/** What the actions do, in their order: createLease, seal, open, ... */
+export const steps = (actions: readonly Action[]) =>
+  actions.map(action => ('purpose' in action ? action.purpose : action.type));

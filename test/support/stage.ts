@@ -1,0 +1,133 @@
+/** A stage for an end-to-end test: a real control plane with our CRDs, and programs that end with the test. */
+import {mkdtemp, rm} from 'node:fs/promises';
+import {tmpdir} from 'node:os';
+import path from 'node:path';
+import type {ExecutionContext} from 'ava';
+import {type Cluster, type ClusterOptions, startCluster} from '../../dev/controlplane/cluster.ts';
+import {
+  type CandidateOptions,
+  leading,
+  type Program,
+  ROOT,
+  startCandidate,
+  startOperator,
+} from '../../dev/programs.ts';
+import type {LeasePolicyStatus} from '../../src/api/leasepolicy.ts';
+import type {LeaseRegistrySpec} from '../../src/api/leaseregistry.ts';
+import type {Lease} from '../../src/api/objects.ts';
+
+export type Stage = {
+  cluster: Cluster;
+  /** Applies a manifest, as an object or a list of objects. */
+  apply(...objects: object[]): Promise<void>;
+  kubectl: Cluster['kubectl'];
+  operator(...flags: string[]): Promise<Program>;
+  candidate(options: CandidateOptions): Promise<Program>;
+  /** A Lease, or undefined when it does not exist. */
+  lease(namespace: string, name: string): Promise<Lease | undefined>;
+  leases(namespace: string): Promise<Lease[]>;
+  status(policy: string): Promise<LeasePolicyStatus | undefined>;
+  registry(namespace: string): Promise<LeaseRegistrySpec | undefined>;
+};
+
+let count = 0;
+
+export async function setStage(t: ExecutionContext, options: Partial<ClusterOptions> = {}): Promise<Stage> {
+  const directory = await mkdtemp(path.join(tmpdir(), 'leasepolicy-e2e-'));
+  t.teardown(() => rm(directory, {recursive: true, force: true}));
+  count += 1;
+  const name = `e2e-${process.pid}-${count}`;
+  const cluster = await startCluster({name, directory, components: 'api', report: () => {}, ...options});
+  t.teardown(() => cluster.stop());
+  await cluster.kubectl([
+    'apply',
+    '-f',
+    path.join(ROOT, 'crds/leasepolicies.yaml'),
+    '-f',
+    path.join(ROOT, 'crds/leaseregistries.yaml'),
+  ]);
+  await cluster.kubectl(['wait', '--for=condition=Established', '--timeout=30s', 'crd', '--all']);
+  await cluster.kubectl(['create', 'namespace', 'leasepolicy-system']);
+  return {cluster, kubectl: cluster.kubectl, ...reads(cluster), ...programs(t, cluster)};
+}
+
+function programs(t: ExecutionContext, cluster: Cluster): Pick<Stage, 'operator' | 'candidate'> {
+  let operators = 0;
+  const ending = (program: Program) => {
+    t.teardown(() => program.stop('SIGKILL'));
+    return program;
+  };
+  return {
+    async operator(...flags) {
+      operators += 1;
+      return ending(await startOperator(cluster.kubeconfig, flags, `operator-${operators}`));
+    },
+    candidate: async options => ending(await startCandidate(cluster.kubeconfig, options)),
+  };
+}
+
+function reads(cluster: Cluster): Pick<Stage, 'apply' | 'lease' | 'leases' | 'status' | 'registry'> {
+  async function get<T>(...what: string[]): Promise<T | undefined> {
+    const text = await cluster.kubectl(['get', ...what, '--ignore-not-found', '-o', 'json']);
+    return text.trim() === '' ? undefined : (JSON.parse(text) as T);
+  }
+  return {
+    async apply(...objects) {
+      const list = {apiVersion: 'v1', kind: 'List', items: objects};
+      await cluster.kubectl(['apply', '-f', '-'], {input: JSON.stringify(list)});
+    },
+    lease: (namespace, name) => get<Lease>('leases.coordination.k8s.io', name, '-n', namespace),
+    leases: async namespace =>
+      (await get<{items: Lease[]}>('leases.coordination.k8s.io', '-n', namespace))?.items ?? [],
+    status: async policy => (await get<{status?: LeasePolicyStatus}>('leasepolicies', policy))?.status,
+    registry: async namespace =>
+      (await get<{spec: LeaseRegistrySpec}>('leaseregistries', 'leases', '-n', namespace))?.spec,
+  };
+}
+
+/** Starts an operator and waits until it leads. */
+export async function startLeader(stage: Stage, ...flags: string[]): Promise<Program> {
+  const operator = await stage.operator(...flags);
+  await operator.line('leading', leading);
+  return operator;
+}
+
+/** Manifests. */
+export const namespace = (name: string, labels: Record<string, string> = {}) => ({
+  apiVersion: 'v1',
+  kind: 'Namespace',
+  metadata: {name, labels},
+});
+
+export function workload(kind: string, namespaceName: string, name: string, labels?: Record<string, string>) {
+  const app = name.slice(0, 63);
+  return {
+    apiVersion: 'apps/v1',
+    kind,
+    metadata: {name, namespace: namespaceName, labels: labels ?? {app}},
+    spec: {
+      ...(kind === 'DaemonSet' ? {} : {replicas: 0}),
+      ...(kind === 'StatefulSet' ? {serviceName: name} : {}),
+      selector: {matchLabels: {app}},
+      template: {metadata: {labels: {app}}, spec: {containers: [{name: 'main', image: 'none'}]}},
+    },
+  };
+}
+
+export const deployment = (namespaceName: string, name: string, labels?: Record<string, string>) =>
+  workload('Deployment', namespaceName, name, labels);
+
+type DeepPartial<T> = T extends object ? {[K in keyof T]?: DeepPartial<T[K]>} : T;
+
+/** A policy as people write it: the API server fills in the defaults. */
+export function policy(
+  name: string,
+  spec: DeepPartial<import('../../src/api/leasepolicy.ts').LeasePolicySpec>,
+) {
+  return {
+    apiVersion: 'leasepolicy.dev/v1alpha1',
+    kind: 'LeasePolicy',
+    metadata: {name},
+    spec: {subjects: {workloads: {}}, ...spec},
+  };
+}
