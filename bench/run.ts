@@ -1,6 +1,6 @@
 /** Measures the operator beside a controller-runtime operator and the API server's limit; prints one table. */
 import {execFile} from 'node:child_process';
-import {mkdtemp, readFile, rm, writeFile} from 'node:fs/promises';
+import {mkdtemp, readFile, rm} from 'node:fs/promises';
 import {cpus, tmpdir, totalmem} from 'node:os';
 import path from 'node:path';
 import {promisify} from 'node:util';

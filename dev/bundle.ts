@@ -1,4 +1,5 @@
 /** Bundles the operator into one file, dist/leasepolicy.mjs, which runs without node_modules. */
+import {renameSync} from 'node:fs';
 import {build, type Plugin} from 'esbuild';
 
 /**
@@ -32,9 +33,10 @@ const leaveOut: Plugin = {
   },
 };
 
+const unfinished = `dist/.leasepolicy-${process.pid}.mjs`;
 await build({
   entryPoints: ['src/main.ts'],
-  outfile: 'dist/leasepolicy.mjs',
+  outfile: unfinished,
   bundle: true,
   platform: 'node',
   format: 'esm',
@@ -46,3 +48,5 @@ await build({
   banner: {js: "import {createRequire} from 'node:module';const require=createRequire(import.meta.url);"},
   logLevel: 'warning',
 });
+// At once: an operator that starts meanwhile reads the old bundle or the new one.
+renameSync(unfinished, 'dist/leasepolicy.mjs');

@@ -122,7 +122,13 @@ function flags(): Option[] {
       'LEASEPOLICY_RETRY_PERIOD_SECONDS',
     ),
     count('--workers <n>', 'objects that are reconciled at once', 64, 'LEASEPOLICY_WORKERS', 1, 1000),
-    text('--http-host <address>', 'where probes and metrics listen', '0.0.0.0', 'LEASEPOLICY_HTTP_HOST'),
+    text(
+      '--http-host <address>',
+      'where probes and metrics listen',
+      '',
+      'LEASEPOLICY_HTTP_HOST',
+      'all addresses',
+    ),
     count(
       '--http-port <n>',
       'port of /livez, /readyz and /metrics; 0 takes a free one',

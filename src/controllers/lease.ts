@@ -20,7 +20,7 @@ export const leaseController: Controller<LeaseObservation> = {
     const claim = world.claims.winner(key);
     const rules = rulesOf(lease, world, governing);
     const ends = governing.flatMap(each => exemption(each, lease.namespace, lease.name, now.wallMs) ?? []);
-    const unknown = !claim && !isManaged(lease);
+    const unknown = !claim && !(isManaged(lease) && rules);
     return {
       lease,
       rules,

@@ -78,8 +78,15 @@ export class Ledger {
     this.#tallies.clear();
   }
 
-  /** Forgets a policy that is gone. */
+  /** Forgets a policy that is gone, with everything that was found for it. */
   forget(policy: string): void {
+    for (const [key, {findings, state, garbage}] of this.#entries) {
+      this.#entries.set(key, {
+        findings: findings.filter(each => each.policy !== policy),
+        state: state?.policy === policy ? undefined : state,
+        garbage: garbage?.policy === policy ? undefined : garbage,
+      });
+    }
     this.#tallies.delete(policy);
   }
 

@@ -21,12 +21,16 @@ export const registryController: Controller<RegistryObservation> = {
       heldOld: claims.flatMap(claim => heldOldNames(claim, namespace, world, now)),
       exempt: exemptNames(namespace, world, now),
       current: world.registries.get(`${namespace}/${REGISTRY_NAME}`),
-      exists: (name, transitions) =>
-        (world.leases.get(`${namespace}/${name}`)?.transitions ?? -1) >= transitions,
+      exists: (name, transitions) => goesOn(`${namespace}/${name}`, transitions, world),
     };
   },
   plan: planRegistry,
 };
+
+/** Whether a subject has the name again; a Lease that is about to be deleted still exists. */
+function goesOn(key: string, transitions: number, world: World): boolean {
+  return world.claims.winner(key) !== undefined && (world.leases.get(key)?.transitions ?? -1) >= transitions;
+}
 
 function keepsName(claim: Claim, world: World): boolean {
   const key = leaseKeyOf(claim);

@@ -70,8 +70,9 @@ export function holding(lease: LeaseView, monotonicMs: number): LifetimeResult {
   return leftMs > 0 ? {state: 'held', changesInMs: leftMs} : steady('expired');
 }
 
-/** Whether somebody else may be leading by this Lease: what is not understood counts as held. */
+/** Whether somebody else may be leading by this Lease: a holder that is not understood counts as one. */
 export function isHeldByOthers(lease: LeaseView, monotonicMs: number): boolean {
+  if (lease.holder === '' || isHeldByUs(lease)) return false;
   const {state} = holding(lease, monotonicMs);
-  return (state === 'held' || state === 'unknown') && !isHeldByUs(lease);
+  return state === 'held' || state === 'unknown';
 }

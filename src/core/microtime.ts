@@ -2,9 +2,9 @@
 
 /** Writes milliseconds since 1970 as the API server wants them; it refuses three digits. */
 export function formatMicroTime(wallMs: number): string {
-  const micros = Math.round((wallMs % 1000) * 1000);
+  const micros = Math.floor((wallMs % 1000) * 1000);
   const seconds = new Date(Math.floor(wallMs / 1000) * 1000).toISOString().slice(0, 19);
-  return `${seconds}.${String(micros % 1_000_000).padStart(6, '0')}Z`;
+  return `${seconds}.${String(micros).padStart(6, '0')}Z`;
 }
 
 const RFC3339 = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)$/;

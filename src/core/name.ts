@@ -1,6 +1,7 @@
 /** The grammar of Lease names: build a name, recognise one, and prove that a template keeps subjects apart. */
 import type {HashSpec} from '../api/leasepolicy.ts';
 import {hashOf, hashPattern} from './hash.ts';
+import {ownValue} from './selector.ts';
 
 /** The limit of a Lease's name (DNS-1123 subdomain), in characters. */
 export const MAX_NAME_LENGTH = 253;
@@ -49,10 +50,10 @@ export function nameOf(naming: Naming, subject: NameParts): NameResult {
 
 function missingLabel(naming: Naming, subject: NameParts): string | undefined {
   const used = naming.tokens.flatMap(token => ('variable' in token ? [token.variable] : []));
-  return [...used, ...naming.hash.of]
+  return [...used, ...(used.includes('hash') ? naming.hash.of : [])]
     .filter(part => part.startsWith('label:'))
     .map(part => part.slice('label:'.length))
-    .find(key => !subject.labels[key]);
+    .find(key => !ownValue(subject.labels, key));
 }
 
 function text(token: Token, naming: Naming, subject: NameParts): string {
@@ -76,7 +77,7 @@ function raw(part: string, subject: NameParts): string {
   if (part === 'kind') return subject.kind;
   if (part === 'namespace') return subject.namespace;
   if (part === 'name') return subject.name;
-  return subject.labels[part.slice('label:'.length)] ?? '';
+  return ownValue(subject.labels, part.slice('label:'.length)) ?? '';
 }
 
 /** Recognises the names that this naming can give. */

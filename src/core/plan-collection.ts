@@ -73,12 +73,11 @@ function stopText(soon: number, total: number, {collection}: Rules): string {
 
 type Budget = {left: number; used: number; startMs: number; endsInMs: number};
 
-/** What is left of this minute. A start in the future is a wrong clock: the whole minute is waited for. */
+/** What is left of this minute. A window that starts more than a minute ahead is no window, but a wrong clock. */
 function budget(last: CollectionObservation['last'], maxPerMinute: number, now: Now): Budget {
-  const startMs = last ? Math.min(Date.parse(last.windowStart), now.wallMs) : Number.NEGATIVE_INFINITY;
-  if (!last || now.wallMs - startMs >= WINDOW_MS) {
-    return {left: maxPerMinute, used: 0, startMs: now.wallMs, endsInMs: WINDOW_MS};
-  }
+  const startMs = last ? Date.parse(last.windowStart) : Number.NaN;
+  const isOpen = now.wallMs - startMs < WINDOW_MS && startMs - now.wallMs <= WINDOW_MS;
+  if (!last || !isOpen) return {left: maxPerMinute, used: 0, startMs: now.wallMs, endsInMs: WINDOW_MS};
   const used = last.windowDeleted;
   return {left: Math.max(0, maxPerMinute - used), used, startMs, endsInMs: startMs + WINDOW_MS - now.wallMs};
 }

@@ -76,7 +76,10 @@ function planUnclaimed(
   const garbage = garbageOf(observed, rules, lease, state, now);
   const mark = isManaged(lease) ? orphanMark(rules, lease, state, now) : undefined;
   if (mark) plan.actions.push(mark);
-  if (garbage) plan.garbage = garbage;
+  if (garbage) {
+    plan.garbage = garbage;
+    plan.state = {policy: rules.policy, lifetime: 'orphaned', claimed: false};
+  }
   return plan;
 }
 
@@ -106,8 +109,9 @@ function recordFindings(observed: LeaseObservation, lease: LeaseView, now: Now):
 
 /** A name that no policy allows is a finding of every policy that governs the namespace. */
 function nameFindings(observed: LeaseObservation, lease: LeaseView): Finding[] {
-  const {claim, own, exemptUntilMs, governing, subjectsKnown} = observed;
-  if (claim || own || exemptUntilMs !== undefined || isManaged(lease) || !subjectsKnown) return [];
+  const {claim, own, exemptUntilMs, governing, subjectsKnown, rules} = observed;
+  const ours = isManaged(lease) && rules !== undefined;
+  if (claim || own || exemptUntilMs !== undefined || ours || !subjectsKnown) return [];
   const message = `no policy allows Lease ${lease.name} in namespace ${lease.namespace}; allowed here: ${observed.allowed}`;
   return governing.map(rules => finding(observed, rules, 'MisnamedLease', message));
 }
@@ -187,7 +191,7 @@ function garbageOf(
     if (state !== 'orphaned') return undefined;
     const marked = parseMicroTime(lease.orphanedSince);
     if (marked === undefined) return undefined;
-    const elapsedMs = Math.max(0, now.wallMs - marked);
+    const elapsedMs = Math.max(0, now.wallMs - Math.max(marked, renewedByOthersMs(lease)));
     dueAtMs = Math.max(now.monotonicMs + ttlMs - elapsedMs, watchedUntilMs(lease));
   } else {
     if (mode !== 'All' || !isFinished(lease, now) || isExempt(observed)) return undefined;
@@ -202,6 +206,11 @@ function garbageOf(
     check,
   } as const;
   return {policy: rules.policy, dueAtMs, collect, transitions: lease.transitions};
+}
+
+/** What a holder wrote while we did not look can only lengthen the wait. */
+function renewedByOthersMs(lease: LeaseView): number {
+  return isHeldByUs(lease) ? 0 : (parseMicroTime(lease.renewTime) ?? 0);
 }
 
 /** A Lease sealed by us carries our ttl as its duration: its last holder was already gone when we took it. */

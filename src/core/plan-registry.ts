@@ -18,7 +18,7 @@ export type RegistryObservation = {
   readonly heldOld: readonly {lease: LeaseView; claim: Claim}[];
   readonly exempt: readonly string[];
   readonly current: {uid: string; resourceVersion: string; spec: LeaseRegistrySpec} | undefined;
-  /** Whether a Lease of this name exists and goes on with the retired counter. */
+  /** Whether a subject has a Lease of this name again, which goes on with the retired counter. */
   readonly exists: (name: string, transitions: number) => boolean;
 };
 
@@ -41,11 +41,14 @@ export function planRegistry(observed: RegistryObservation): Plan {
   return plan;
 }
 
+/** Without inherited keys: a Lease may be called constructor. */
+const emptyRecord = <Value>(): Record<string, Value> => Object.create(null);
+
 type Desired = Omit<LeaseRegistrySpec, 'retired'>;
 
 function desired({namespace, claims, heldOld, exempt}: RegistryObservation): Desired {
-  const names: Record<string, RegisteredName> = {};
-  const subjects: Record<string, Record<string, string>> = {};
+  const names = emptyRecord<RegisteredName>();
+  const subjects = emptyRecord<Record<string, string>>();
   for (const claim of claims) {
     const name = leaseKeyOf(claim)?.slice(claim.leaseNamespace.length + 1);
     if (name === undefined) continue;
@@ -92,17 +95,17 @@ function changes<Value extends object>(
   current: Record<string, Value>,
   wanted: Record<string, Value>,
 ): Record<string, Value | null> | undefined {
-  const patch: Record<string, Value | null> = {};
-  for (const key of Object.keys(current)) if (!(key in wanted)) patch[key] = null;
+  const patch = emptyRecord<Value | null>();
+  for (const key of Object.keys(current)) if (!Object.hasOwn(wanted, key)) patch[key] = null;
   for (const [key, value] of Object.entries(wanted)) {
-    const before = current[key];
+    const before = Object.hasOwn(current, key) ? current[key] : undefined;
     if (!same(before, value)) patch[key] = {...removed(before, value), ...value};
   }
   return Object.keys(patch).length > 0 ? patch : undefined;
 }
 
 function removed(before: object | undefined, value: object): Record<string, null> {
-  const gone = Object.keys(before ?? {}).filter(key => !(key in value));
+  const gone = Object.keys(before ?? {}).filter(key => !Object.hasOwn(value, key));
   return Object.fromEntries(gone.map(key => [key, null]));
 }
 

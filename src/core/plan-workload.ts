@@ -89,7 +89,7 @@ function planMissing(view: ClaimView, name: string, now: Now): Plan {
   const message = held
     ? `created Lease ${name}, which stays closed until ${held.holder} gives up ${held.name}`
     : `created Lease ${name}`;
-  const seals = held ? {actions: [], requeueAfterMs: undefined} : planSeals(view, name, now);
+  const seals = planSeals(view, name, now);
   return {
     actions: [...seals.actions, create, event(view, 'LeaseCreated', message)],
     findings: [],
@@ -98,32 +98,26 @@ function planMissing(view: ClaimView, name: string, now: Now): Plan {
 }
 
 function planExisting(view: ClaimView, lease: LeaseView, name: string, now: Now): Plan {
-  const {rules, predecessors} = view;
-  const labels = planLabels(view, lease);
-  const held = predecessors.find(each => isHeldByOthers(each, now.monotonicMs));
-  if (isHeldByOthers(lease, now.monotonicMs)) return merge(labels, planSeals(view, name, now));
-  const mine = isHeldByUs(lease);
-  if (held && mine) return merge(labels, planRenewal(view, lease, now));
-  if (held && isManaged(lease)) {
-    const record = closedBy(held, rules, now, lease.transitions);
-    return merge(labels, {
-      actions: [write('close', view, lease, record)],
-      requeueAfterMs: renewEveryMs(rules),
-    });
-  }
-  const seals = planSeals(view, name, now);
-  return mine ? merge(labels, seals, {actions: [open(view, lease)]}) : merge(labels, seals);
-}
-
-type Part = {actions: Action[]; requeueAfterMs?: number | undefined};
-
-function merge(...parts: Part[]): Plan {
+  const parts = [planLabels(view, lease), planSeals(view, name, now), planHold(view, lease, now)];
   return {
     actions: parts.flatMap(part => part.actions),
     findings: [],
     requeueAfterMs: parts.map(part => part.requeueAfterMs).reduce(sooner, undefined),
   };
 }
+
+/** Keeps the name closed while an old one is held, and opens it when none is. */
+function planHold(view: ClaimView, lease: LeaseView, now: Now): Part {
+  const {rules, predecessors} = view;
+  const held = predecessors.find(each => isHeldByOthers(each, now.monotonicMs));
+  const {state} = holding(lease, now.monotonicMs);
+  if (isHeldByUs(lease)) return held ? planRenewal(view, lease, now) : {actions: [open(view, lease)]};
+  if (!held || state === 'held' || state === 'unknown' || !isManaged(lease)) return {actions: []};
+  const record = closedBy(held, rules, now, lease.transitions);
+  return {actions: [write('close', view, lease, record)], requeueAfterMs: renewEveryMs(rules)};
+}
+
+type Part = {actions: Action[]; requeueAfterMs?: number | undefined};
 
 /** Adopts a Lease that has the right name, or mends labels of ours that differ. */
 function planLabels(view: ClaimView, lease: LeaseView): Part {
@@ -153,12 +147,13 @@ function planLabels(view: ClaimView, lease: LeaseView): Part {
  * never held has no candidates and needs nothing.
  */
 function planSeals(view: ClaimView, name: string, now: Now): Part {
+  const held = view.predecessors.some(old => isHeldByOthers(old, now.monotonicMs));
   const parts = view.predecessors.map((old): Part => {
-    if (isHeldByUs(old))
-      return sealAgeMs(old, now) < ttlMs(view.rules) ? planRenewal(view, old, now) : {actions: []};
-    const {state} = holding(old, now.monotonicMs);
-    if (state === 'held') return {actions: [], requeueAfterMs: holding(old, now.monotonicMs).changesInMs};
-    if (state !== 'released' && state !== 'expired') return {actions: []};
+    const {state, changesInMs} = holding(old, now.monotonicMs);
+    if (isHeldByUs(old)) {
+      return held || sealAgeMs(old, now) < ttlMs(view.rules) ? planRenewal(view, old, now) : {actions: []};
+    }
+    if (state !== 'released' && state !== 'expired') return {actions: [], requeueAfterMs: changesInMs};
     const record = heldRecord(renameHolder(name), view.rules, now, old.transitions);
     return {actions: [write('seal', view, old, record)], requeueAfterMs: renewEveryMs(view.rules)};
   });

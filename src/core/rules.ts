@@ -85,10 +85,12 @@ function namingProblems(spec: LeasePolicySpec, {tokens, hash}: Naming): string[]
     if (!elsewhere || hash.of.includes('namespace')) return [];
     return ['naming.hash.of: lease.namespace is set, so it must contain namespace'];
   }
+  const kinds = spec.subjects.workloads.kinds.map(({kind}) => kind.toLowerCase());
   const varying = ['name'];
   if (elsewhere) varying.push('namespace');
-  if (spec.subjects.workloads.kinds.length > 1) varying.push('kind');
-  if (isInjective(tokens, varying)) return [];
+  if (kinds.length > 1) varying.push('kind');
+  const plain = new Set(kinds).size === kinds.length && !variables.some(each => each.startsWith('label:'));
+  if (plain && isInjective(tokens, varying)) return [];
   return [`naming.template: "${spec.naming.template}" could give two subjects one Lease: use {hash}`];
 }
 

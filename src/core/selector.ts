@@ -2,13 +2,18 @@
 import type {LabelSelector} from '../api/leasepolicy.ts';
 
 export type Labels = Readonly<Record<string, string>>;
+
+/** A label's value; a label may be called constructor, which every object inherits. */
+export const ownValue = (labels: Labels, key: string) =>
+  Object.hasOwn(labels, key) ? labels[key] : undefined;
+
 export type Matcher = (labels: Labels) => boolean;
 
 /** A predicate with the API server's meaning, or a sentence that says why the selector can't be parsed. */
 export function compileSelector(selector: LabelSelector, where: string): Matcher | string {
   const tests: Matcher[] = [];
   for (const [key, value] of Object.entries(selector.matchLabels ?? {})) {
-    tests.push(labels => labels[key] === value);
+    tests.push(labels => ownValue(labels, key) === value);
   }
   for (const {key, operator, values = []} of selector.matchExpressions ?? []) {
     const takesValues = operator === 'In' || operator === 'NotIn';
@@ -25,12 +30,15 @@ const LABEL_KEY = /^([a-z0-9]([-a-z0-9.]*[a-z0-9])?\/)?[A-Za-z0-9]([-A-Za-z0-9_.
 function expression(key: string, operator: string, values: readonly string[]): Matcher {
   switch (operator) {
     case 'In':
-      return labels => labels[key] !== undefined && values.includes(labels[key]);
+      return labels => values.includes(ownValue(labels, key) ?? ABSENT);
     case 'NotIn':
-      return labels => labels[key] === undefined || !values.includes(labels[key]);
+      return labels => !values.includes(ownValue(labels, key) ?? ABSENT);
     case 'Exists':
-      return labels => labels[key] !== undefined;
+      return labels => Object.hasOwn(labels, key);
     default:
-      return labels => labels[key] === undefined;
+      return labels => !Object.hasOwn(labels, key);
   }
 }
+
+/** No label has this value. */
+const ABSENT = '/';

@@ -44,14 +44,23 @@ const MANAGER = `fieldManager=${FIELD_MANAGER}`;
 const WRITE_TIMEOUT_MS = 5_000;
 
 /**
- * Carries out the actions in order and stops at the first that fails: what comes after may rest on it. Throws
- * ApiError (a conflict means: look again) or TermEndedError.
+ * Carries out the actions in order and stops at the first that fails: what comes after may rest on it. Only a Lease
+ * that turns out to be no garbage does not keep the others from being collected. Throws ApiError (a conflict means:
+ * look again) or TermEndedError.
  */
 export async function apply(actions: readonly Action[], options: WriterOptions): Promise<void> {
+  let kept: ApiError | undefined;
   for (const action of actions) {
-    await perform(action, options);
-    options.onDone(action);
+    try {
+      await perform(action, options);
+      options.onDone(action);
+    } catch (error) {
+      const isKept = action.type === 'collectLease' && error instanceof ApiError && error.isConflict;
+      if (!isKept) throw error;
+      kept = error;
+    }
   }
+  if (kept) throw kept;
 }
 
 async function perform(action: Action, options: WriterOptions): Promise<void> {

@@ -80,17 +80,20 @@ export class ApiClient {
       this.#connection.session(),
       this.#connection.headers(),
     ]);
-    const stream = session.request({
+    const body = options.body === undefined ? undefined : JSON.stringify(options.body);
+    const headers = {
       ...authorization,
       ':method': method,
       ':path': path,
       accept: 'application/json',
       'user-agent': this.#userAgent,
-      ...(options.body === undefined ? {} : {'content-type': options.contentType ?? 'application/json'}),
-    });
+      ...(body === undefined ? {} : {'content-type': options.contentType ?? 'application/json'}),
+    };
+    // Without endStream Node ends a DELETE before its body: the preconditions would be lost.
+    const stream = session.request(headers, {endStream: body === undefined});
     if (options.signal) abortWith(stream, options.signal);
     if (options.timeoutMs !== undefined) limitSilence(stream, options.timeoutMs);
-    stream.end(options.body === undefined ? undefined : JSON.stringify(options.body));
+    if (body !== undefined) stream.end(body);
     return response(stream);
   }
 

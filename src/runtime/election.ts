@@ -262,7 +262,7 @@ export class LeaderElection {
     return this.#observed.atMs + seconds * 1000 - this.#clock.monotonicMs();
   }
 
-  /** Waits for the retry period, and less when the watch shows a Lease without a holder. */
+  /** Waits until the holder's duration has passed, or the retry period, and less when the watch shows no holder. */
   async #untilWorthTrying(): Promise<void> {
     const {signal, identity} = this.#options;
     const retryMs = this.#timing.retryPeriodSeconds * 1000 * (1 + Math.random() * (JITTER - 1));
@@ -273,8 +273,8 @@ export class LeaderElection {
       .catch(() => false)
       .then(released => (released ? undefined : delay(retryMs, stop)))
       .then(() => waited.abort());
-    const heldByOther = this.holder !== '' && this.holder !== identity;
-    await delay(heldByOther ? Math.max(retryMs, this.#leftMs()) : retryMs, stop);
+    const leftMs = this.holder === identity ? 0 : this.#leftMs();
+    await delay(this.holder !== '' && leftMs > 0 ? leftMs : retryMs, stop);
     waited.abort();
     await watching;
   }

@@ -1,5 +1,5 @@
 /** A stage for an end-to-end test: a real control plane with our CRDs, and programs that end with the test. */
-import {mkdtemp, rm} from 'node:fs/promises';
+import {mkdtemp, readFile, rm} from 'node:fs/promises';
 import {tmpdir} from 'node:os';
 import path from 'node:path';
 import type {ExecutionContext} from 'ava';
@@ -23,6 +23,8 @@ export type Stage = {
   kubectl: Cluster['kubectl'];
   operator(...flags: string[]): Promise<Program>;
   candidate(options: CandidateOptions): Promise<Program>;
+  /** Compacts etcd up to now: who asks for an older version must list again. */
+  compact(): Promise<void>;
   /** A Lease, or undefined when it does not exist. */
   lease(namespace: string, name: string): Promise<Lease | undefined>;
   leases(namespace: string): Promise<Lease[]>;
@@ -48,7 +50,13 @@ export async function setStage(t: ExecutionContext, options: Partial<ClusterOpti
   ]);
   await cluster.kubectl(['wait', '--for=condition=Established', '--timeout=30s', 'crd', '--all']);
   await cluster.kubectl(['create', 'namespace', 'leasepolicy-system']);
-  return {cluster, kubectl: cluster.kubectl, ...reads(cluster), ...programs(t, cluster)};
+  return {
+    cluster,
+    kubectl: cluster.kubectl,
+    compact: () => compact(cluster),
+    ...reads(cluster),
+    ...programs(t, cluster),
+  };
 }
 
 function programs(t: ExecutionContext, cluster: Cluster): Pick<Stage, 'operator' | 'candidate'> {
@@ -83,6 +91,18 @@ function reads(cluster: Cluster): Pick<Stage, 'apply' | 'lease' | 'leases' | 'st
     registry: async namespace =>
       (await get<{spec: LeaseRegistrySpec}>('leaseregistries', 'leases', '-n', namespace))?.spec,
   };
+}
+
+async function compact(cluster: Cluster): Promise<void> {
+  const flags = (await readFile(`/proc/${cluster.pid('etcd')}/cmdline`, 'utf8')).split('\0');
+  const url = flags.find(flag => flag.startsWith('--listen-client-urls='))?.split('=')[1];
+  const post = async (path: string, body: object) => {
+    const answer = await fetch(`${url}${path}`, {method: 'POST', body: JSON.stringify(body)});
+    if (!answer.ok) throw new Error(`etcd ${path}: ${answer.status} ${await answer.text()}`);
+    return (await answer.json()) as {header: {revision: string}};
+  };
+  const {header} = await post('/v3/kv/range', {key: Buffer.from('/').toString('base64')});
+  await post('/v3/kv/compaction', {revision: header.revision, physical: true});
 }
 
 /** Starts an operator and waits until it leads. */

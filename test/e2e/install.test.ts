@@ -1,0 +1,202 @@
+/** The installation as an administrator makes it, on a real control plane. */
+import {mkdtemp, rm} from 'node:fs/promises';
+import {tmpdir} from 'node:os';
+import path from 'node:path';
+import test, {type ExecutionContext} from 'ava';
+import {parseAllDocuments} from 'yaml';
+import {ensureBinaries} from '../../dev/controlplane/binaries.ts';
+import {type Cluster, startCluster} from '../../dev/controlplane/cluster.ts';
+import {run} from '../../dev/controlplane/process.ts';
+import type {LeasePolicySpec} from '../../src/api/leasepolicy.ts';
+import {ownLeaseName, PRODUCT_VERSION} from '../../src/config.ts';
+import {compile} from '../../src/core/rules.ts';
+import {eventually} from '../support/eventually.ts';
+
+const ROOT = path.join(import.meta.dirname, '..', '..');
+const DEFAULT = path.join(ROOT, 'config', 'default');
+const SAMPLES = path.join(ROOT, 'config', 'samples');
+
+type Manifest = {
+  apiVersion: string;
+  kind: string;
+  metadata: {name: string; namespace?: string; generation?: number};
+};
+type Rendered = Manifest & {rules: {resourceNames?: string[]}[]; spec: {template: PodTemplate}};
+type List<T> = {items: (Manifest & T)[]};
+type Container = {image: string; securityContext?: object; env: {name: string; value?: string}[]};
+type PodTemplate = {metadata: object; spec: {securityContext?: object; containers: [Container]}};
+
+async function clusterOf(t: ExecutionContext, components: 'api' | 'all'): Promise<Cluster> {
+  const directory = await mkdtemp(path.join(tmpdir(), 'leasepolicy-install-'));
+  t.teardown(() => rm(directory, {recursive: true, force: true}));
+  const nodes = components === 'all' ? {nodes: 2} : {};
+  const cluster = await startCluster({name: `install-${components}`, directory, components, ...nodes});
+  t.teardown(() => cluster.stop());
+  return cluster;
+}
+
+async function json<T>(cluster: Cluster, ...args: string[]): Promise<T> {
+  return JSON.parse(await cluster.kubectl([...args, '--output=json']));
+}
+
+/** The answer of `kubectl auth can-i`, which exits with 1 for no. */
+async function mayI(cluster: Cluster, user: string, verb: string, resource: string): Promise<boolean> {
+  const args = ['auth', 'can-i', verb, resource, '--namespace=default', `--as=${user}`];
+  return (await cluster.kubectl(args, {allowFailure: true})).trim() === 'yes';
+}
+
+test('one command installs all of it, and one removes all that it installed', async t => {
+  t.timeout(180_000);
+  const cluster = await clusterOf(t, 'all');
+  const before = await everything(cluster);
+
+  const installed = lines(await cluster.kubectl(['apply', `--kustomize=${DEFAULT}`]));
+  t.true(installed.length > 10);
+  t.deepEqual(
+    installed.filter(line => !line.endsWith(' created')),
+    [],
+  );
+  await cluster.kubectl([
+    'wait',
+    '--for=condition=Established',
+    '--timeout=30s',
+    'crd',
+    'leasepolicies.leasepolicy.dev',
+    'leaseregistries.leasepolicy.dev',
+  ]);
+  const rollout = ['rollout', 'status', 'deployment/leasepolicy', '--timeout=60s'];
+  await cluster.kubectl([...rollout, '--namespace=leasepolicy-system']);
+  await runsApart(t, cluster);
+  await showsPoliciesToViewersAlone(t, cluster);
+
+  const again = lines(await cluster.kubectl(['apply', `--kustomize=${DEFAULT}`]));
+  // kubectl says "configured" of every PodDisruptionBudget: it replaces the selector as a whole.
+  const changed = again.filter(
+    line => !line.endsWith(' unchanged') && !line.startsWith('poddisruptionbudget'),
+  );
+  t.deepEqual(changed, [], 'a second time changes nothing');
+
+  await cluster.kubectl(['delete', `--kustomize=${DEFAULT}`, '--ignore-not-found', '--timeout=60s']);
+  const left = (await everything(cluster)).filter(name => !before.includes(name));
+  t.deepEqual(left, [], 'nothing is left');
+});
+
+async function runsApart(t: ExecutionContext, cluster: Cluster): Promise<void> {
+  const pods = await json<List<{spec: {nodeName: string}}>>(
+    cluster,
+    'get',
+    'pods',
+    '--namespace=leasepolicy-system',
+  );
+  t.is(new Set(pods.items.map(pod => pod.spec.nodeName)).size, 2, 'two replicas on two nodes');
+}
+
+async function showsPoliciesToViewersAlone(t: ExecutionContext, cluster: Cluster): Promise<void> {
+  for (const role of ['view', 'edit', 'admin']) {
+    const binding = ['create', 'rolebinding', `${role}-here`, `--clusterrole=${role}`, `--user=${role}`];
+    await cluster.kubectl([...binding, '--namespace=default']);
+  }
+  const registries = 'leaseregistries.leasepolicy.dev';
+  await eventually('the role view knows the registries', () => mayI(cluster, 'view', 'list', registries));
+  for (const verb of ['create', 'update', 'patch', 'delete']) {
+    for (const role of ['view', 'edit', 'admin']) {
+      t.false(await mayI(cluster, role, verb, registries), `${role} may not ${verb} registries`);
+    }
+  }
+  t.false(await mayI(cluster, 'nobody', 'list', registries));
+  await cluster.kubectl([
+    'delete',
+    'rolebinding',
+    'view-here',
+    'edit-here',
+    'admin-here',
+    '--namespace=default',
+  ]);
+}
+
+/** The names of all objects of all kinds, but those that come and go by themselves. */
+async function everything(cluster: Cluster): Promise<string[]> {
+  const resources = lines(
+    await cluster.kubectl(['api-resources', '--verbs=list', '--output=name', '--cached=false']),
+  );
+  const kept = resources.filter(name => !/^(events|leases|componentstatuses)\b/.test(name));
+  const names = '{range .items[*]}{.kind}/{.metadata.namespace}/{.metadata.name}{"\\n"}{end}';
+  const query = ['get', kept.join(','), '--all-namespaces', `--output=jsonpath=${names}`];
+  return lines(await cluster.kubectl(query));
+}
+
+const lines = (text: string) => text.split('\n').filter(line => line !== '');
+
+test('the Pods are as restricted as their namespace demands', async t => {
+  t.timeout(120_000);
+  const cluster = await clusterOf(t, 'api');
+  await cluster.kubectl(['apply', `--kustomize=${DEFAULT}`]);
+  const {spec} = await json<{spec: {template: PodTemplate}}>(
+    cluster,
+    'get',
+    'deployment',
+    'leasepolicy',
+    '--namespace=leasepolicy-system',
+  );
+  const {template} = spec;
+  t.is(await refusal(cluster, template), '');
+
+  const {securityContext: _, ...open} = template.spec;
+  t.regex(await refusal(cluster, {...template, spec: open}), /violates PodSecurity "restricted:latest"/);
+  const [container] = template.spec.containers;
+  t.like(container.securityContext, {readOnlyRootFilesystem: true});
+});
+
+/** Why the API server refuses a Pod of this template, or nothing. */
+async function refusal(
+  cluster: Cluster,
+  {metadata, spec}: {metadata: object; spec: object},
+): Promise<string> {
+  const pod = {apiVersion: 'v1', kind: 'Pod', metadata: {...metadata, generateName: 'try-'}, spec};
+  try {
+    await cluster.kubectl(['create', '--namespace=leasepolicy-system', '--filename=-'], {
+      input: JSON.stringify(pod),
+    });
+    return '';
+  } catch (error) {
+    return (error as Error).message;
+  }
+}
+
+test('the manifests agree with the program', async t => {
+  const {kubectl} = await ensureBinaries();
+  const {stdout} = await run(kubectl, ['kustomize', DEFAULT]);
+  const objects = parseAllDocuments(stdout).map(each => each.toJS() as Rendered);
+  const election = objects.find(each => each.kind === 'Role');
+  const deployment = objects.find(each => each.kind === 'Deployment');
+  const [container] = deployment?.spec.template.spec.containers ?? [];
+  const name = deployment?.metadata.name ?? '';
+  t.deepEqual(election?.rules[0]?.resourceNames, [ownLeaseName(name)]);
+  t.is(container?.env.find(each => each.name === 'LEASEPOLICY_DEPLOYMENT_NAME')?.value, name);
+  t.is(container?.image, `leasepolicy:${PRODUCT_VERSION}`);
+});
+
+test('the samples are accepted, and a wrong one is refused with what to write instead', async t => {
+  t.timeout(120_000);
+  const cluster = await clusterOf(t, 'api');
+  // As the operator's log advises; it must not trip over the Kustomization beside the manifests.
+  await cluster.kubectl(['apply', `--filename=${path.join(ROOT, 'crds')}`]);
+  await cluster.kubectl(['wait', '--for=condition=Established', '--timeout=30s', 'crd', '--all']);
+  await cluster.kubectl(['apply', `--kustomize=${SAMPLES}`]);
+
+  const {items} = await json<List<{spec: LeasePolicySpec}>>(cluster, 'get', 'leasepolicies');
+  t.deepEqual(
+    items.map(({metadata}) => metadata.name),
+    ['audit', 'payments', 'platform'],
+  );
+  for (const {metadata, spec} of items) {
+    const problems = compile(metadata.name, metadata.generation ?? 0, spec);
+    t.false(Array.isArray(problems), `${metadata.name}: ${problems}`);
+  }
+
+  const wrong = {spec: {naming: {hash: {of: ['name']}}}};
+  await t.throwsAsync(
+    cluster.kubectl(['patch', 'leasepolicy', 'platform', '--type=merge', `--patch=${JSON.stringify(wrong)}`]),
+    {message: /add namespace to naming.hash.of, such as of: \[namespace, name\]/},
+  );
+});

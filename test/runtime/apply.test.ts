@@ -1,0 +1,344 @@
+/** Actions to requests: what exactly is sent for each, and what keeps a write from being sent. */
+import test, {type ExecutionContext} from 'ava';
+import type {KubeObject} from '../../src/api/objects.ts';
+import type {Action, CollectLease, CreateLease, LabelLease, WriteRecord} from '../../src/core/action.ts';
+import {ApiError, TermEndedError} from '../../src/errors.ts';
+import {apply, type WriterOptions} from '../../src/runtime/apply.ts';
+import {ApiServer, json, refusal, silence} from '../support/api-server.ts';
+
+const LEASES = '/apis/coordination.k8s.io/v1/namespaces/shop/leases';
+const LEASE = `${LEASES}/payments-14c2529eb4`;
+const REGISTRIES = '/apis/leasepolicy.dev/v1alpha1/namespaces/shop/leaseregistries';
+const DEPLOYMENT = '/apis/apps/v1/namespaces/shop/deployments/api';
+const MANAGER = 'fieldManager=leasepolicy';
+
+const version = {namespace: 'shop', name: 'payments-14c2529eb4', uid: 'uid-1', resourceVersion: '41'};
+const labels = {'leasepolicy.dev/policy': 'payments', 'leasepolicy.dev/origin': 'created'};
+const annotations = {'leasepolicy.dev/subject': 'Deployment/api'};
+const spec = {names: {}, subjects: {}, exempt: [], retired: {}};
+
+const createLease: CreateLease = {
+  type: 'createLease',
+  policy: 'payments',
+  namespace: 'shop',
+  name: 'payments-14c2529eb4',
+  labels,
+  annotations,
+  record: {leaseDurationSeconds: 15, leaseTransitions: 7},
+};
+const labelLease: LabelLease = {
+  type: 'labelLease',
+  purpose: 'adopt',
+  policy: 'payments',
+  namespace: 'shop',
+  name: 'payments-14c2529eb4',
+  uid: 'uid-1',
+  labels,
+  annotations,
+};
+const writeRecord: WriteRecord = {
+  type: 'writeRecord',
+  purpose: 'open',
+  policy: 'payments',
+  lease: version,
+  record: {
+    holderIdentity: '',
+    leaseDurationSeconds: 1,
+    leaseTransitions: 8,
+    acquireTime: '2026-03-01T12:00:00.000000Z',
+    renewTime: null,
+  },
+};
+const collectLease: CollectLease = {
+  type: 'collectLease',
+  policy: 'payments',
+  lease: version,
+  subject: 'Deployment/api',
+  check: {expect: 'absent', path: DEPLOYMENT},
+};
+const createRegistry: Action = {type: 'createRegistry', namespace: 'shop', spec};
+const patchRegistry: Action = {type: 'patchRegistry', namespace: 'shop', patch: {names: {'payments-x': null}}};
+const deleteRegistry: Action = {type: 'deleteRegistry', namespace: 'shop', uid: 'uid-2', resourceVersion: '9'};
+const writeStatus: Action = {type: 'writeStatus', policy: 'payments', resourceVersion: '5', status: {subjects: 2}};
+const emitEvent: Action = {
+  type: 'emitEvent',
+  about: {apiVersion: 'apps/v1', kind: 'Deployment', namespace: 'shop', name: 'api', uid: 'uid-3'},
+  severity: 'Warning',
+  reason: 'NameCollision',
+  message: 'taken',
+};
+
+const liveLease = {metadata: {name: version.name, uid: 'uid-1', resourceVersion: '41', annotations}, spec: {leaseTransitions: 7}};
+const liveSubject = (own: Record<string, string> | undefined) => ({metadata: {name: 'api', ...(own ? {labels: own} : {})}});
+const notFound = refusal(404, 'NotFound');
+
+/** Options that note what apply tells; `term` is one that lasts. */
+function writer(api: ApiServer, term: WriterOptions['term'] = {mayWrite: true, leftMs: 8_000}) {
+  const told = {
+    done: [] as string[],
+    written: [] as [string, KubeObject][],
+    collected: [] as unknown[],
+    events: [] as unknown[],
+  };
+  const options: WriterOptions = {
+    client: api.client(),
+    term,
+    onWritten: (kind, object) => told.written.push([kind, object]),
+    onCollect: manifest => told.collected.push(manifest),
+    onEvent: event => told.events.push(event),
+    onDone: action => told.done.push(action.type),
+  };
+  return {options, told};
+}
+
+function refused(t: ExecutionContext, actions: Action[], options: WriterOptions): Promise<ApiError> {
+  return t.throwsAsync(apply(actions, options), {instanceOf: ApiError});
+}
+
+test('a Lease is created with labels, annotations and record, and without an owner', async t => {
+  const api = await ApiServer.start(t);
+  const answer = {metadata: {name: version.name, resourceVersion: '42'}};
+  const exchange = api.expect(`POST ${LEASES}?${MANAGER}`, json(answer, 201));
+  const {options, told} = writer(api);
+  await apply([createLease], options);
+  const {headers, body} = await exchange.received;
+  t.is(headers['content-type'], 'application/json');
+  t.deepEqual(body, {
+    apiVersion: 'coordination.k8s.io/v1',
+    kind: 'Lease',
+    metadata: {name: 'payments-14c2529eb4', labels, annotations},
+    spec: {leaseDurationSeconds: 15, leaseTransitions: 7},
+  });
+  t.deepEqual(told.written as unknown, [['lease', answer]]);
+  t.deepEqual(told.done, ['createLease']);
+});
+
+test('labels are applied to the one Lease with that uid, and its record is not part of it', async t => {
+  const api = await ApiServer.start(t);
+  const exchange = api.expect(`PATCH ${LEASE}?${MANAGER}`, json(liveLease));
+  const {options, told} = writer(api);
+  await apply([labelLease], options);
+  const {headers, body, query} = await exchange.received;
+  t.is(headers['content-type'], 'application/apply-patch+yaml');
+  t.false(query.has('force'));
+  t.deepEqual(body, {
+    apiVersion: 'coordination.k8s.io/v1',
+    kind: 'Lease',
+    metadata: {name: 'payments-14c2529eb4', uid: 'uid-1', labels, annotations},
+  });
+  t.is(told.written[0]?.[0], 'lease');
+});
+
+test('a record is written to the version that was judged, and to no other', async t => {
+  const api = await ApiServer.start(t);
+  const exchange = api.expect(`PATCH ${LEASE}?${MANAGER}`, json(liveLease));
+  const {options, told} = writer(api);
+  await apply([writeRecord], options);
+  const {headers, body} = await exchange.received;
+  t.is(headers['content-type'], 'application/merge-patch+json');
+  t.deepEqual(body, {metadata: {uid: 'uid-1', resourceVersion: '41'}, spec: writeRecord.record});
+  t.is(told.written[0]?.[0], 'lease');
+});
+
+test('a registry is created, patched and deleted by its one name', async t => {
+  const api = await ApiServer.start(t);
+  const create = api.expect(`POST ${REGISTRIES}?${MANAGER}`, json({metadata: {name: 'leases'}}, 201));
+  const patch = api.expect(`PATCH ${REGISTRIES}/leases?${MANAGER}`, json({metadata: {name: 'leases'}}));
+  const remove = api.expect(`DELETE ${REGISTRIES}/leases`, json({kind: 'Status'}));
+  const {options, told} = writer(api);
+  await apply([createRegistry, patchRegistry, deleteRegistry], options);
+  t.deepEqual((await create.received).body, {
+    apiVersion: 'leasepolicy.dev/v1alpha1',
+    kind: 'LeaseRegistry',
+    metadata: {name: 'leases', labels: {'app.kubernetes.io/managed-by': 'leasepolicy'}},
+    spec,
+  });
+  t.is((await patch.received).headers['content-type'], 'application/merge-patch+json');
+  t.deepEqual((await patch.received).body, {spec: {names: {'payments-x': null}}});
+  t.deepEqual((await remove.received).body, {preconditions: {uid: 'uid-2', resourceVersion: '9'}});
+  t.deepEqual(
+    told.written.map(([kind]) => kind),
+    ['registry', 'registry'],
+  );
+});
+
+test('a status is merged into the status alone, at the version that was judged', async t => {
+  const api = await ApiServer.start(t);
+  const path = `PATCH /apis/leasepolicy.dev/v1alpha1/leasepolicies/payments/status?${MANAGER}`;
+  const guarded = api.expect(path, json({metadata: {name: 'payments'}}));
+  const free = api.expect(path, json({metadata: {name: 'payments'}}));
+  const {options, told} = writer(api);
+  await apply([writeStatus, {type: 'writeStatus', policy: 'payments', status: {subjects: 3}}], options);
+  t.is((await guarded.received).headers['content-type'], 'application/merge-patch+json');
+  t.deepEqual((await guarded.received).body, {metadata: {resourceVersion: '5'}, status: {subjects: 2}});
+  t.deepEqual((await free.received).body, {status: {subjects: 3}});
+  t.is(told.written[0]?.[0], 'policy');
+});
+
+test('an Event is handed on and is no request of its own', async t => {
+  const api = await ApiServer.start(t);
+  const {options, told} = writer(api);
+  await apply([emitEvent], options);
+  t.deepEqual(told.events, [emitEvent]);
+  t.deepEqual(api.requests, []);
+});
+
+test('a Lease is deleted after live reads agree, with both preconditions, and its manifest is told first', async t => {
+  const api = await ApiServer.start(t);
+  const {options, told} = writer(api);
+  api.expect(`GET ${LEASE}`, json(liveLease));
+  api.expect(`GET ${DEPLOYMENT}`, notFound);
+  const exchange = api.expect(`DELETE ${LEASE}`, (stream, request) => {
+    t.deepEqual(told.collected, [liveLease]);
+    json({kind: 'Status', status: 'Success'})(stream, request);
+  });
+  await apply([collectLease], options);
+  t.deepEqual((await exchange.received).body, {preconditions: {uid: 'uid-1', resourceVersion: '41'}});
+  t.deepEqual(told.done, ['collectLease']);
+  t.deepEqual(told.written, []);
+});
+
+test('a subject that no longer matches must live with the labels that were judged', async t => {
+  const api = await ApiServer.start(t);
+  const check = {expect: 'labels', path: DEPLOYMENT, labels: {team: 'b', app: 'api'}} as const;
+  api.expect(`GET ${LEASE}`, json(liveLease));
+  api.expect(`GET ${DEPLOYMENT}`, json(liveSubject({app: 'api', team: 'b'})));
+  api.expect(`DELETE ${LEASE}`, json({kind: 'Status'}));
+  await apply([{...collectLease, check}], writer(api).options);
+  t.is(api.requests.length, 3);
+});
+
+test('a Lease without a known subject is deleted after one live read', async t => {
+  const api = await ApiServer.start(t);
+  api.expect(`GET ${LEASE}`, json(liveLease));
+  api.expect(`DELETE ${LEASE}`, json({kind: 'Status'}));
+  await apply([{...collectLease, check: {expect: 'nothing'}}], writer(api).options);
+  t.is(api.requests.length, 2);
+});
+
+test('a Lease that is already gone is done', async t => {
+  const api = await ApiServer.start(t);
+  api.expect(`GET ${LEASE}`, notFound);
+  const {options, told} = writer(api);
+  await apply([collectLease], options);
+  t.deepEqual(told.done, ['collectLease']);
+  t.deepEqual(told.collected, []);
+});
+
+for (const [what, metadata] of [
+  ['was renewed since', {...liveLease.metadata, resourceVersion: '42'}],
+  ['was made anew', {...liveLease.metadata, uid: 'uid-9'}],
+] as const) {
+  test(`a Lease that ${what} is not deleted`, async t => {
+    const api = await ApiServer.start(t);
+    api.expect(`GET ${LEASE}`, json({...liveLease, metadata}));
+    const {options, told} = writer(api);
+    const error = await refused(t, [collectLease], options);
+    t.true(error.isConflict);
+    t.is(error.message, 'collect Lease shop/payments-14c2529eb4: the Lease has changed since the decision');
+    t.deepEqual(told.collected, []);
+    t.deepEqual(told.done, []);
+  });
+}
+
+for (const [what, own, live] of [
+  ['gone lives', undefined, json(liveSubject({}))],
+  ['alive is gone', {app: 'api'}, notFound],
+  ['labelled otherwise has the label back', {app: 'api'}, json(liveSubject({app: 'api', lease: 'yes'}))],
+  ['labelled has lost a label', {app: 'api', team: 'a'}, json(liveSubject({app: 'api'}))],
+  ['labelled has another value', {team: 'a'}, json(liveSubject({team: 'b'}))],
+  ['labelled has no labels', {team: 'a'}, json(liveSubject(undefined))],
+] as const) {
+  test(`a Lease is not deleted when the subject that was judged as ${what}`, async t => {
+    const api = await ApiServer.start(t);
+    const check: CollectLease['check'] = own
+      ? {expect: 'labels', path: DEPLOYMENT, labels: own}
+      : {expect: 'absent', path: DEPLOYMENT};
+    api.expect(`GET ${LEASE}`, json(liveLease));
+    api.expect(`GET ${DEPLOYMENT}`, live);
+    const {options, told} = writer(api);
+    const error = await refused(t, [{...collectLease, check}], options);
+    t.true(error.isConflict);
+    t.regex(error.message, /Deployment\/api has changed since the decision/);
+    t.deepEqual(told.collected, []);
+  });
+}
+
+for (const status of [403, 500]) {
+  test(`a Lease is not deleted when its subject can not be read: ${status}`, async t => {
+    const api = await ApiServer.start(t);
+    api.expect(`GET ${LEASE}`, json(liveLease));
+    api.expect(`GET ${DEPLOYMENT}`, refusal(status, 'Refused'));
+    t.is((await refused(t, [collectLease], writer(api).options)).status, status);
+  });
+
+  test(`a Lease is not deleted when it can not be read: ${status}`, async t => {
+    const api = await ApiServer.start(t);
+    api.expect(`GET ${LEASE}`, refusal(status, 'Refused'));
+    t.is((await refused(t, [collectLease], writer(api).options)).status, status);
+  });
+}
+
+test('a Lease that is renewed between the live read and the delete stays: a conflict', async t => {
+  const api = await ApiServer.start(t);
+  api.expect(`GET ${LEASE}`, json(liveLease));
+  api.expect(`GET ${DEPLOYMENT}`, notFound);
+  api.expect(`DELETE ${LEASE}`, refusal(409, 'Conflict', 'the resourceVersion does not match'));
+  const {options, told} = writer(api);
+  t.true((await refused(t, [collectLease], options)).isConflict);
+  t.deepEqual(told.done, []);
+});
+
+for (const action of [createLease, labelLease, writeRecord, createRegistry, patchRegistry, deleteRegistry, writeStatus]) {
+  test(`${action.type}: nothing is sent once the term is over`, async t => {
+    const api = await ApiServer.start(t);
+    const {options, told} = writer(api, {mayWrite: false, leftMs: 0});
+    await t.throwsAsync(apply([action], options), {instanceOf: TermEndedError});
+    t.deepEqual(api.requests, []);
+    t.deepEqual(told.done, []);
+  });
+}
+
+test('collectLease: no delete is sent when the term ends during the live reads', async t => {
+  const api = await ApiServer.start(t);
+  const term = {mayWrite: true, leftMs: 8_000};
+  api.expect(`GET ${LEASE}`, json(liveLease));
+  api.expect(`GET ${DEPLOYMENT}`, (stream, request) => {
+    term.mayWrite = false;
+    notFound(stream, request);
+  });
+  const {options, told} = writer(api, term);
+  await t.throwsAsync(apply([collectLease], options), {instanceOf: TermEndedError});
+  t.deepEqual(told.done, []);
+});
+
+test('the term is asked before every write, not once', async t => {
+  const api = await ApiServer.start(t);
+  const term = {mayWrite: true, leftMs: 8_000};
+  api.expect(`POST ${LEASES}`, (stream, request) => {
+    term.mayWrite = false;
+    json(liveLease, 201)(stream, request);
+  });
+  const {options, told} = writer(api, term);
+  await t.throwsAsync(apply([createLease, labelLease], options), {instanceOf: TermEndedError});
+  t.deepEqual(told.done, ['createLease']);
+});
+
+test('the answer to a write is not awaited beyond the term', async t => {
+  const api = await ApiServer.start(t);
+  api.expect(`POST ${LEASES}`, silence);
+  const {options} = writer(api, {mayWrite: true, leftMs: 40});
+  const error = await refused(t, [createLease], options);
+  t.regex(error.message, /no answer within 40 ms/);
+});
+
+test('it stops at the first action that fails: what comes after may rest on it', async t => {
+  const api = await ApiServer.start(t);
+  api.expect(`POST ${REGISTRIES}`, json({metadata: {name: 'leases'}}, 201));
+  api.expect(`POST ${LEASES}`, refusal(409, 'AlreadyExists'));
+  const {options, told} = writer(api);
+  const error = await refused(t, [createRegistry, createLease, emitEvent, writeStatus], options);
+  t.is(error.reason, 'AlreadyExists');
+  t.deepEqual(told.done, ['createRegistry']);
+  t.deepEqual(told.events, []);
+});

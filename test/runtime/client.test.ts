@@ -1,0 +1,416 @@
+/** The client against what API servers, load balancers and networks do to requests. */
+import {once} from 'node:events';
+import net, {type AddressInfo} from 'node:net';
+import {KubeConfig, type User} from '@kubernetes/client-node';
+import test, {type ExecutionContext} from 'ava';
+import {ApiError, UsageError} from '../../src/errors.ts';
+import {ApiClient, MERGE_PATCH} from '../../src/runtime/client.ts';
+import {
+  ApiServer,
+  cutAfter,
+  json,
+  refusal,
+  resetAfter,
+  silence,
+  text,
+  watched,
+  watching,
+} from '../support/api-server.ts';
+import * as tls from './certificate.ts';
+
+function failure(t: ExecutionContext, request: Promise<unknown>): Promise<ApiError> {
+  return t.throwsAsync(request, {instanceOf: ApiError});
+}
+
+async function collect(lines: AsyncIterable<string>): Promise<string[]> {
+  const all: string[] = [];
+  for await (const line of lines) all.push(line);
+  return all;
+}
+
+const never = new AbortController().signal;
+
+/** A server that treats its connections as told. */
+async function tcpServer(t: ExecutionContext, onConnection: (socket: net.Socket) => void): Promise<KubeConfig> {
+  const server = net.createServer(onConnection).listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  t.teardown(() => server.close());
+  return kubeConfig(`http://127.0.0.1:${(server.address() as AddressInfo).port}`);
+}
+
+function kubeConfig(server: string, cluster: {proxyUrl?: string} = {}): KubeConfig {
+  const config = new KubeConfig();
+  config.loadFromClusterAndUser({name: 'test', server, skipTLSVerify: true, ...cluster}, {name: 'tester'});
+  return config;
+}
+
+/** Credentials that are new each time they are asked for. */
+function countingTokens(api: ApiServer): KubeConfig {
+  const config = api.kubeConfig();
+  let asked = 0;
+  config.addAuthenticator({
+    isAuthProvider: (_: User) => true,
+    applyAuthentication: async (_, options) => {
+      asked += 1;
+      options.headers = {Authorization: `Bearer token-${asked}`};
+    },
+  });
+  return config;
+}
+
+test('a request says who asks for what, and its answer is parsed', async t => {
+  const api = await ApiServer.start(t);
+  const exchange = api.expect('GET /api/v1/namespaces/shop', json({metadata: {name: 'shop'}}));
+  const client = api.client(api.kubeConfig({token: 'secret'}));
+  t.deepEqual(await client.request('GET', '/api/v1/namespaces/shop'), {metadata: {name: 'shop'}});
+  const {headers, body} = await exchange.received;
+  t.is(headers.authorization, 'Bearer secret');
+  t.is(headers['user-agent'], 'leasepolicy');
+  t.is(headers.accept, 'application/json');
+  t.is(headers['content-type'], undefined);
+  t.is(body, undefined);
+});
+
+test('a body is sent as JSON, of the type that the patch has', async t => {
+  const api = await ApiServer.start(t);
+  const post = api.expect('POST /a', json({}, 201));
+  const patch = api.expect('PATCH /a/b', json({}));
+  const client = api.client();
+  await client.request('POST', '/a', {body: {name: 'ä\n'}});
+  await client.request('PATCH', '/a/b', {body: {spec: null}, contentType: MERGE_PATCH});
+  t.is((await post.received).headers['content-type'], 'application/json');
+  t.deepEqual((await post.received).body, {name: 'ä\n'});
+  t.is((await patch.received).headers['content-type'], 'application/merge-patch+json');
+});
+
+test('a user name and a password are sent as basic credentials', async t => {
+  const api = await ApiServer.start(t);
+  const exchange = api.expect('GET /a', json({}));
+  await api.client(api.kubeConfig({username: 'ann', password: 'p:w'})).request('GET', '/a');
+  t.is((await exchange.received).headers.authorization, `Basic ${btoa('ann:p:w')}`);
+});
+
+test('a refusal is an ApiError with status, reason, message and activity', async t => {
+  const api = await ApiServer.start(t);
+  api.expect('POST /a', refusal(409, 'AlreadyExists', 'leases "x" already exists'));
+  const error = await failure(t, api.client().request('POST', '/a', {body: {}}));
+  t.is(error.status, 409);
+  t.is(error.reason, 'AlreadyExists');
+  t.is(error.message, 'POST /a: leases "x" already exists');
+  t.is(error.retryAfterMs, undefined);
+  t.true(error.isConflict);
+});
+
+for (const [header, expected] of [
+  ['3', 3000],
+  ['0', 0],
+  ['Wed, 21 Oct 2026 07:28:00 GMT', undefined],
+] as const) {
+  test(`Retry-After "${header}" is ${expected} milliseconds`, async t => {
+    const api = await ApiServer.start(t);
+    api.expect('GET /a', refusal(429, 'TooManyRequests', 'later', {'retry-after': header}));
+    t.is((await failure(t, api.client().request('GET', '/a'))).retryAfterMs, expected);
+  });
+}
+
+test('a refusal without JSON is told by its text, cut to what a log line bears', async t => {
+  const api = await ApiServer.start(t);
+  api.expect('GET /a', text(`upstream connect error ${'x'.repeat(1000)}`, 503));
+  const error = await failure(t, api.client().request('GET', '/a'));
+  t.is(error.status, 503);
+  t.is(error.reason, '');
+  t.true(error.message.startsWith('GET /a: upstream connect error'));
+  t.true(error.message.length < 250);
+});
+
+test('a refusal without a body is told by its status', async t => {
+  const api = await ApiServer.start(t);
+  api.expect('GET /a', text('', 502));
+  t.is((await failure(t, api.client().request('GET', '/a'))).message, 'GET /a: HTTP 502');
+});
+
+for (const body of ['', '<html>', '{"items": [']) {
+  test(`a good answer that is ${JSON.stringify(body)} is a failure`, async t => {
+    const api = await ApiServer.start(t);
+    api.expect('GET /a', text(body));
+    t.is((await failure(t, api.client().request('GET', '/a'))).status, 0);
+  });
+}
+
+test('a server that listens no more is a failure', async t => {
+  const api = await ApiServer.start(t);
+  const client = api.client();
+  await api.close();
+  const error = await failure(t, client.request('GET', '/a'));
+  t.is(error.status, 0);
+  t.regex(error.message, /ECONNREFUSED/);
+  t.regex((await failure(t, collect(client.lines('/w', never)))).message, /^WATCH \/w: .*ECONNREFUSED/);
+});
+
+test('a server that hangs up on every connection is a failure', async t => {
+  const config = await tcpServer(t, socket => socket.destroy());
+  const client = new ApiClient(config);
+  const error = await failure(t, client.request('GET', '/a'));
+  t.is(error.status, 0);
+});
+
+test('a server that speaks no HTTP/2 is a failure', async t => {
+  const config = await tcpServer(t, socket => socket.on('error', () => {}).end('HTTP/1.1 400 Bad Request\r\n\r\n'));
+  t.is((await failure(t, new ApiClient(config).request('GET', '/a'))).status, 0);
+});
+
+for (const [how, answer] of [
+  ['a connection that is cut', cutAfter('{"items": [{"metada')],
+  ['a stream that is reset', resetAfter('{"items": [{"metada')],
+] as const) {
+  test(`${how} in the middle of an answer is a failure, and the next request works`, async t => {
+    const api = await ApiServer.start(t);
+    api.expect('GET /a', answer);
+    api.expect('GET /a', json({items: []}));
+    const client = api.client();
+    t.is((await failure(t, client.request('GET', '/a'))).status, 0);
+    t.deepEqual(await client.request('GET', '/a'), {items: []});
+  });
+}
+
+test('a stream that is reset with its first frame is a failure', async t => {
+  const api = await ApiServer.start(t);
+  api.expect('GET /a', stream => {
+    stream.respond({':status': 200});
+    stream.close(2);
+  });
+  t.is((await failure(t, api.client().request('GET', '/a'))).status, 0);
+});
+
+test('all requests of a lost connection fail, and they share the next one', async t => {
+  const api = await ApiServer.start(t);
+  const client = api.client();
+  const lost = [1, 2, 3].map(() => api.expect('GET /a', silence));
+  const requests = lost.map(() => failure(t, client.request('GET', '/a')));
+  await Promise.all(lost.map(each => each.received));
+  api.cut();
+  await Promise.all(requests);
+  const again = [1, 2, 3].map(() => api.expect('GET /a', json({})));
+  await Promise.all(again.map(() => client.request('GET', '/a')));
+  t.is(api.connections, 2);
+});
+
+test('a server that is silent beyond the limit is given up, before its answer', async t => {
+  const api = await ApiServer.start(t);
+  const exchange = api.expect('GET /a', silence);
+  const error = await failure(t, api.client().request('GET', '/a', {timeoutMs: 50}));
+  t.is(error.status, 0);
+  t.is(error.message, 'GET /a: no answer within 50 ms');
+  await exchange.closed();
+});
+
+test('a server that is silent beyond the limit is given up, in the middle of its answer', async t => {
+  const api = await ApiServer.start(t);
+  api.expect('GET /a', watching({kind: 'List'}));
+  const error = await failure(t, api.client().request('GET', '/a', {timeoutMs: 50}));
+  t.is(error.message, 'GET /a: no answer within 50 ms');
+});
+
+test('an abort gives up a request that is under way', async t => {
+  const api = await ApiServer.start(t);
+  const exchange = api.expect('GET /a', silence);
+  const end = new AbortController();
+  const request = failure(t, api.client().request('GET', '/a', {signal: end.signal}));
+  await exchange.received;
+  end.abort(new Error('shutting down'));
+  t.is((await request).message, 'GET /a: shutting down');
+  await exchange.closed();
+});
+
+test('an abort ends a watch that is under way', async t => {
+  const api = await ApiServer.start(t);
+  const exchange = api.expect('GET /w', watching());
+  const end = new AbortController();
+  const lines = failure(t, collect(api.client().lines('/w', end.signal)));
+  await exchange.received;
+  end.abort(new Error('shutting down'));
+  await lines;
+  await exchange.closed();
+});
+
+test('nothing is sent for a signal that has aborted', async t => {
+  const api = await ApiServer.start(t);
+  const client = api.client();
+  const signal = AbortSignal.abort(new Error('too late'));
+  t.is((await failure(t, client.request('GET', '/a', {signal}))).message, 'GET /a: too late');
+  await failure(t, collect(client.lines('/w', signal)));
+  t.deepEqual(api.requests, []);
+});
+
+test('a watch that its reader leaves is closed', async t => {
+  const api = await ApiServer.start(t);
+  const exchange = api.expect('GET /w', watching({n: 1}, {n: 2}));
+  for await (const line of api.client().lines('/w', never)) {
+    t.is(line, '{"n":1}');
+    break;
+  }
+  await exchange.closed();
+});
+
+test('after GOAWAY the next request takes a new connection, and what is under way is answered', async t => {
+  const api = await ApiServer.start(t);
+  const client = api.client();
+  const watch = api.expect('GET /w', watching({n: 1}));
+  const lines = client.lines('/w', never);
+  await lines.next();
+  await api.goAway();
+  const next = api.expect('GET /a', json({}));
+  await client.request('GET', '/a');
+  t.is((await next.received).connection, 1);
+  watch.send({n: 2});
+  t.is((await lines.next()).value, '{"n":2}');
+  watch.stream.end();
+  t.true((await lines.next()).done);
+});
+
+test('answer 401 makes the next request ask for credentials anew', async t => {
+  const api = await ApiServer.start(t);
+  const sent = [
+    api.expect('GET /a', json({})),
+    api.expect('GET /a', json({})),
+    api.expect('GET /a', refusal(401, 'Unauthorized')),
+    api.expect('GET /a', json({})),
+  ];
+  const client = api.client(countingTokens(api));
+  await client.request('GET', '/a');
+  await client.request('GET', '/a');
+  await failure(t, client.request('GET', '/a'));
+  await client.request('GET', '/a');
+  const [first, second, third, fourth] = await Promise.all(
+    sent.map(async each => (await each.received).headers.authorization),
+  );
+  t.is(second, first);
+  t.is(third, first);
+  t.not(fourth, first);
+});
+
+test('answer 401 to a watch does so too', async t => {
+  const api = await ApiServer.start(t);
+  const refused = api.expect('GET /w', refusal(401, 'Unauthorized'));
+  const taken = api.expect('GET /w', watched());
+  const client = api.client(countingTokens(api));
+  await failure(t, collect(client.lines('/w', never)));
+  await collect(client.lines('/w', never));
+  t.not((await taken.received).headers.authorization, (await refused.received).headers.authorization);
+});
+
+test('credentials that can not be had are a failure of the request, and asked for again by the next', async t => {
+  const api = await ApiServer.start(t);
+  api.expect('GET /a', json({}));
+  const config = api.kubeConfig();
+  let problem: string | undefined = 'exec plugin: not found';
+  config.addAuthenticator({
+    isAuthProvider: () => true,
+    applyAuthentication: async () => {
+      if (problem) throw new Error(problem);
+    },
+  });
+  const client = api.client(config);
+  t.is((await failure(t, client.request('GET', '/a'))).message, 'GET /a: exec plugin: not found');
+  problem = undefined;
+  await client.request('GET', '/a');
+});
+
+test('a kubeconfig with a proxy-url is refused by name', t => {
+  const config = kubeConfig('https://127.0.0.1:1', {proxyUrl: 'http://proxy:3128'});
+  t.throws(() => new ApiClient(config), {instanceOf: UsageError, message: /cluster test has a proxy-url/});
+});
+
+test('a kubeconfig without a cluster is refused with what to do', t => {
+  t.throws(() => new ApiClient(new KubeConfig()), {instanceOf: UsageError, message: /set KUBECONFIG/});
+});
+
+test('watch lines are whole however the stream is cut, in the middle of a character too', async t => {
+  const events = [{name: 'Käse'}, {name: '🧀🧀'}, {name: 'plain'}];
+  const bytes = Buffer.from(events.map(each => `${JSON.stringify(each)}\n`).join(''));
+  const api = await ApiServer.start(t);
+  api.expect('GET /w', async stream => {
+    stream.respond({':status': 200});
+    for (const byte of bytes) await new Promise(resolve => stream.write(Buffer.of(byte), resolve));
+    stream.end();
+  });
+  const lines = await collect(api.client().lines('/w', never));
+  t.deepEqual(lines.map(each => JSON.parse(each) as unknown), events);
+});
+
+test('many watch lines in one chunk come one by one', async t => {
+  const api = await ApiServer.start(t);
+  api.expect('GET /w', text('1\n2\n3\n'));
+  t.deepEqual(await collect(api.client().lines('/w', never)), ['1', '2', '3']);
+});
+
+for (const [how, answer] of [
+  ['ended', text('{"n":1}\n{"n":')],
+  ['cut', cutAfter('{"n":1}\n{"n":')],
+  ['reset', resetAfter('{"n":1}\n{"n":')],
+] as const) {
+  test(`the beginning of a line is no line when the watch is ${how}`, async t => {
+    const api = await ApiServer.start(t);
+    api.expect('GET /w', answer);
+    const lines: string[] = [];
+    try {
+      for await (const line of api.client().lines('/w', never)) lines.push(line);
+    } catch (error) {
+      t.true(error instanceof ApiError);
+    }
+    t.deepEqual(lines, ['{"n":1}']);
+  });
+}
+
+test('every answer and every missing one is observed, a watch at its first byte', async t => {
+  const api = await ApiServer.start(t);
+  const seen: [string, number][] = [];
+  const client = new ApiClient(api.kubeConfig(), 'test', (method, status) => seen.push([method, status]));
+  t.teardown(() => client.close());
+  api.expect('POST /a', json({}, 201));
+  api.expect('GET /a', refusal(404, 'NotFound'));
+  api.expect('GET /a', silence);
+  api.expect('GET /w', watched());
+  await client.request('POST', '/a', {body: {}});
+  await failure(t, client.request('GET', '/a'));
+  await failure(t, client.request('GET', '/a', {timeoutMs: 20}));
+  await collect(client.lines('/w', never));
+  t.deepEqual(seen, [
+    ['POST', 201],
+    ['GET', 404],
+    ['GET', 0],
+    ['WATCH', 200],
+  ]);
+});
+
+test('a closed client has no connection and makes none', async t => {
+  const api = await ApiServer.start(t);
+  const watch = api.expect('GET /w', watching({n: 1}));
+  const client = api.client();
+  const lines = client.lines('/w', never);
+  await lines.next();
+  await client.close();
+  await watch.closed();
+  await lines.next().catch(() => undefined);
+  t.is((await failure(t, client.request('GET', '/a'))).message, 'GET /a: the connection is closed');
+  t.is(api.connections, 1);
+});
+
+test('TLS: the certificate authority of the kubeconfig is trusted', async t => {
+  const api = await ApiServer.start(t, tls);
+  api.expect('GET /a', json({secure: true}));
+  t.deepEqual(await api.client().request('GET', '/a'), {secure: true});
+});
+
+test('TLS: a certificate of another authority is refused, and no credentials are sent', async t => {
+  const api = await ApiServer.start(t, tls);
+  const config = new KubeConfig();
+  config.loadFromClusterAndUser(
+    {name: 'test', server: api.url, skipTLSVerify: false},
+    {name: 'tester', token: 'secret'},
+  );
+  const error = await failure(t, api.client(config).request('GET', '/a'));
+  t.is(error.status, 0);
+  t.regex(error.message, /self-signed certificate/);
+  t.deepEqual(api.requests, []);
+});

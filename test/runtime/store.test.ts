@@ -1,0 +1,151 @@
+/** The store: what the caches say after lists, watch events and writes of our own, in every order. */
+import test from 'ava';
+import {type Change, isNewer, type Row, Store} from '../../src/runtime/store.ts';
+
+type Note = Row & {text?: string};
+
+const row = (key: string, resourceVersion: string, text?: string): Note => ({
+  key,
+  resourceVersion,
+  ...(text === undefined ? {} : {text}),
+});
+const list = (...rows: Note[]) => new Map(rows.map(each => [each.key, each]));
+
+function observed(): {store: Store<Note>; changes: string[]; contents: () => string[]} {
+  const changes: string[] = [];
+  const note = (change: Change<Note>) => changes.push(`${change.type} ${change.row.key}@${change.row.resourceVersion}`);
+  const store = new Store<Note>(note);
+  return {store, changes, contents: () => [...store.values()].map(each => `${each.key}@${each.resourceVersion}`).sort()};
+}
+
+for (const [a, b, expected] of [
+  ['2', '1', true],
+  ['1', '2', false],
+  ['7', '7', false],
+  ['10', '9', true],
+  ['9', '10', false],
+  ['1000', '999', true],
+  ['9007199254740993', '9007199254740992', true],
+  ['1', '0', true],
+] as const) {
+  test(`version ${a} is ${expected ? '' : 'not '}newer than ${b}`, t => t.is(isNewer(a, b), expected));
+}
+
+test('a store is ready with its first list, not before', t => {
+  const {store} = observed();
+  t.false(store.ready);
+  store.put(row('a', '1'));
+  t.false(store.ready);
+  store.replace(list(), '5');
+  t.true(store.ready);
+});
+
+test('an event is told with what was there before', t => {
+  const seen: Change<Note>[] = [];
+  const store = new Store<Note>(change => seen.push(change));
+  const first = row('a', '1');
+  const second = row('a', '2');
+  store.put(first);
+  store.put(second);
+  store.delete('a', '3');
+  t.deepEqual(seen, [
+    {type: 'added', row: first, previous: undefined},
+    {type: 'modified', row: second, previous: first},
+    {type: 'deleted', row: second},
+  ]);
+  t.is(store.size, 0);
+});
+
+test('an event that is seen again, or is older, changes nothing', t => {
+  const {store, changes} = observed();
+  store.put(row('a', '10'));
+  store.put(row('a', '10'));
+  store.put(row('a', '9'));
+  t.deepEqual(changes, ['added a@10']);
+});
+
+test('a deletion of what is not there is not told', t => {
+  const {store, changes} = observed();
+  store.delete('a', '3');
+  t.deepEqual(changes, []);
+});
+
+test('what vanished is told as deleted after a relist, what is unchanged is not told', t => {
+  const {store, changes, contents} = observed();
+  store.replace(list(row('gone', '1'), row('same', '2'), row('other', '3')), '5');
+  changes.length = 0;
+  store.replace(list(row('same', '2'), row('other', '8'), row('new', '9')), '10');
+  t.deepEqual(changes, ['deleted gone@1', 'modified other@8', 'added new@9']);
+  t.deepEqual(contents(), ['new@9', 'other@8', 'same@2']);
+});
+
+test('what we wrote is there before the watch delivers it, and is not told twice', t => {
+  const {store, changes} = observed();
+  store.replace(list(row('a', '1')), '5');
+  changes.length = 0;
+  store.putWritten(row('a', '6', 'ours'));
+  t.is(store.get('a')?.text, 'ours');
+  store.put(row('a', '6', 'ours'));
+  t.deepEqual(changes, ['modified a@6']);
+});
+
+test('what we wrote does not replace what the watch has delivered since', t => {
+  const {store} = observed();
+  store.replace(list(row('a', '1')), '5');
+  store.put(row('a', '8', 'theirs'));
+  store.putWritten(row('a', '7', 'ours'));
+  t.is(store.get('a')?.text, 'theirs');
+});
+
+test('what we wrote does not come back when the watch has already delivered its deletion', t => {
+  const {store, contents} = observed();
+  store.replace(list(row('a', '1')), '5');
+  store.delete('a', '8');
+  store.putWritten(row('a', '7'));
+  t.deepEqual(contents(), []);
+});
+
+test('nor when a bookmark says that the watch is past it', t => {
+  const {store, contents} = observed();
+  store.replace(list(), '5');
+  store.bookmark('9');
+  store.putWritten(row('a', '9'));
+  t.deepEqual(contents(), []);
+  store.putWritten(row('a', '10'));
+  t.deepEqual(contents(), ['a@10']);
+});
+
+test('nor when a list that is newer does not have it', t => {
+  const {store, contents} = observed();
+  store.replace(list(), '9');
+  store.putWritten(row('a', '8'));
+  t.deepEqual(contents(), []);
+});
+
+test('a list keeps what we wrote after it, and takes what we wrote before it', t => {
+  const {store, changes, contents} = observed();
+  store.replace(list(), '5');
+  store.putWritten(row('late', '12'));
+  store.putWritten(row('early', '7'));
+  store.putWritten(row('both', '13', 'ours'));
+  changes.length = 0;
+  store.replace(list(row('both', '4', 'listed')), '10');
+  t.deepEqual(contents(), ['both@13', 'late@12']);
+  t.deepEqual(changes, ['deleted early@7']);
+});
+
+test('a deletion that is older than what we wrote does not remove it: the name was made anew', t => {
+  const {store, contents} = observed();
+  store.replace(list(row('a', '1')), '5');
+  store.putWritten(row('a', '9'));
+  store.delete('a', '8');
+  t.deepEqual(contents(), ['a@9']);
+});
+
+test('versions are compared as numbers: the tenth is newer than the ninth', t => {
+  const {store, contents} = observed();
+  store.replace(list(row('a', '9')), '9');
+  store.put(row('a', '10'));
+  store.putWritten(row('b', '11'));
+  t.deepEqual(contents(), ['a@10', 'b@11']);
+});
