@@ -157,6 +157,8 @@ export class LeaderElection {
       try {
         if (await this.#tryAcquireOrRenew()) return this.#begin(startMs);
       } catch (error) {
+        // Somebody was faster: read at once whose Lease it is, as its duration counts from then.
+        if (error instanceof ApiError && error.isConflict) continue;
         if (!signal.aborted) onProblem?.(error as Error);
       }
       await this.#untilWorthTrying();

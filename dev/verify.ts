@@ -1,0 +1,71 @@
+/** Runs every check of make test, and ends with one line that counts them. */
+import {spawn} from 'node:child_process';
+import {createInterface} from 'node:readline';
+import {ensureBinaries} from './controlplane/binaries.ts';
+import {operatorCommand, ROOT} from './programs.ts';
+
+type Count = {passed: number; failed: number};
+type Check = {name: string; command: readonly string[]};
+
+const GO_MODULES = 'dev/candidate bench/harness bench/controller-runtime';
+
+/** Each counts as one. */
+const CHECKS: readonly Check[] = [
+  {name: 'format and lint', command: ['biome', 'check', '--error-on-warnings', '.']},
+  {name: 'types', command: ['tsc', '-p', '.']},
+  {name: 'crds in step with src/api', command: ['node', 'dev/crds.ts', '--check']},
+  {name: 'format of the Go programs', command: ['sh', '-c', `test -z "$(gofmt -l ${GO_MODULES})"`]},
+];
+
+/** End to end, few at a time: each test has a control plane of its own. */
+const SUITES: readonly Check[] = [
+  {name: 'core and runtime', command: ['ava', 'test/core/**', 'test/runtime/**', 'test/*.test.ts']},
+  {name: 'end to end', command: ['ava', '--concurrency=2', 'test/e2e/**']},
+];
+
+/** Runs a command with its output on ours. Returns the exit code and the lines. */
+function run(command: readonly string[]): Promise<{code: number; lines: string[]}> {
+  const [program = '', ...args] = command;
+  const child = spawn(program, args, {cwd: ROOT, stdio: ['ignore', 'pipe', 'inherit']});
+  const lines: string[] = [];
+  createInterface(child.stdout).on('line', line => {
+    lines.push(line);
+    process.stdout.write(`${line}\n`);
+  });
+  return new Promise((resolve, reject) => {
+    child.once('error', reject);
+    child.once('close', code => resolve({code: code ?? 1, lines}));
+  });
+}
+
+async function check({name, command}: Check): Promise<Count> {
+  process.stdout.write(`\n== ${name}\n`);
+  const {code} = await run(command);
+  return code === 0 ? {passed: 1, failed: 0} : {passed: 0, failed: 1};
+}
+
+/** AVA closes with "N tests passed" and "N tests failed"; an exit code without a failed test counts as one. */
+async function suite({name, command}: Check): Promise<Count> {
+  process.stdout.write(`\n== ${name}\n`);
+  const {code, lines} = await run(command);
+  const count = (what: string) => {
+    const line = lines.findLast(each => new RegExp(`^\\s*\\d+ tests? ${what}`).test(each));
+    return Number.parseInt(line?.trim() ?? '0', 10);
+  };
+  const [passed, failed] = [count('passed'), count('failed')];
+  return {passed, failed: code !== 0 && failed === 0 ? 1 : failed};
+}
+
+// Set-up first, so that no test's time limit pays for it.
+await ensureBinaries();
+await operatorCommand();
+const total: Count = {passed: 0, failed: 0};
+for (const [list, runOne] of [[CHECKS, check] as const, [SUITES, suite] as const]) {
+  for (const each of list) {
+    const {passed, failed} = await runOne(each);
+    total.passed += passed;
+    total.failed += failed;
+  }
+}
+process.stdout.write(`\n${total.passed} passed, ${total.failed} failed\n`);
+process.exitCode = total.failed === 0 && total.passed > 0 ? 0 : 1;
