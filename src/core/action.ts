@@ -9,13 +9,13 @@ import type {Rules} from './rules.ts';
 /** A version of a Lease: a write that carries it fails when anybody else has written since. */
 export type LeaseVersion = {namespace: string; name: string; uid: string; resourceVersion: string};
 
-/** What a record of ours says; null deletes the field. Times are MicroTime texts. */
+/** What a record of ours says. Times are MicroTime texts. */
 export type LeaseRecord = {
   holderIdentity: string;
   leaseDurationSeconds: number;
   leaseTransitions: number;
-  acquireTime: string | null;
-  renewTime: string | null;
+  acquireTime: string;
+  renewTime: string;
 };
 
 /** How a live read must find the subject for its Lease to be garbage. */

@@ -146,10 +146,13 @@ function orphanFinding(rules: Rules, lease: LeaseView, state: Lifetime): Finding
     );
   }
   if (state !== 'orphaned') return [];
-  const deleted = rules.collection.mode === 'Managed' || rules.collection.mode === 'All';
-  const fate = deleted
-    ? `it is deleted after ${rules.collection.ttlSeconds} seconds`
-    : `garbageCollection.mode is ${rules.collection.mode}, so it stays`;
+  if (lease.subject === undefined)
+    return report(`nobody holds Lease ${lease.name} and it names no subject: it stays`);
+  const {mode} = rules.collection;
+  const fate =
+    mode === 'Managed' || mode === 'All'
+      ? `it is deleted after ${rules.collection.ttlSeconds} seconds`
+      : `garbageCollection.mode is ${mode}, so it stays`;
   return report(`nobody holds Lease ${lease.name} and it is no longer the name of ${subject}: ${fate}`);
 }
 
@@ -170,11 +173,6 @@ function orphanMark(rules: Rules, lease: LeaseView, state: Lifetime, now: Now): 
   };
 }
 
-/**
- * Whether and when the Lease may be collected. Three waits must all be over: the ttl since it was marked (so that
- * a restart of ours does not begin it anew); one of the Lease's own durations under our own eyes; and what
- * is not managed waits its whole ttl under our eyes, as nothing marks it.
- */
 function garbageOf(
   observed: LeaseObservation,
   rules: Rules,
@@ -182,21 +180,13 @@ function garbageOf(
   state: Lifetime,
   now: Now,
 ): Garbage | undefined {
-  const {mode, ttlSeconds} = rules.collection;
+  const {mode} = rules.collection;
   const {check} = observed;
   if ((mode !== 'Managed' && mode !== 'All') || !check) return undefined;
-  const ttlMs = ttlSeconds * 1000;
-  let dueAtMs: number;
-  if (isManaged(lease)) {
-    if (state !== 'orphaned') return undefined;
-    const marked = parseMicroTime(lease.orphanedSince);
-    if (marked === undefined) return undefined;
-    const elapsedMs = Math.max(0, now.wallMs - Math.max(marked, renewedByOthersMs(lease)));
-    dueAtMs = Math.max(now.monotonicMs + ttlMs - elapsedMs, watchedUntilMs(lease));
-  } else {
-    if (mode !== 'All' || !isFinished(lease, now) || isExempt(observed)) return undefined;
-    dueAtMs = Math.max(lease.changedAtMs + ttlMs, watchedUntilMs(lease));
-  }
+  const ttlEndsMs = isManaged(lease)
+    ? managedTtlEndsMs(rules, lease, state, now)
+    : othersTtlEndsMs(observed, rules, lease, now);
+  if (ttlEndsMs === undefined) return undefined;
   const {namespace, name, uid, resourceVersion} = lease;
   const collect = {
     type: 'collectLease',
@@ -205,17 +195,31 @@ function garbageOf(
     subject: lease.subject ?? '',
     check,
   } as const;
+  // In any case one of the Lease's own durations passes under our own eyes.
+  const dueAtMs = Math.max(ttlEndsMs, lease.changedAtMs + (lease.durationSeconds ?? 0) * 1000);
   return {policy: rules.policy, dueAtMs, collect, transitions: lease.transitions};
 }
 
-/** What a holder wrote while we did not look can only lengthen the wait. */
-function renewedByOthersMs(lease: LeaseView): number {
-  return isHeldByUs(lease) ? 0 : (parseMicroTime(lease.renewTime) ?? 0);
+/**
+ * Counts from the mark on the Lease, so that a restart of ours does not begin the ttl anew, or from a later renewal:
+ * what a holder wrote while we did not look can only lengthen the wait.
+ */
+function managedTtlEndsMs(rules: Rules, lease: LeaseView, state: Lifetime, now: Now): number | undefined {
+  const marked = parseMicroTime(lease.orphanedSince);
+  if (state !== 'orphaned' || marked === undefined) return undefined;
+  const from = Math.max(Math.min(marked, now.wallMs), parseMicroTime(lease.renewTime) ?? 0);
+  return now.monotonicMs + rules.collection.ttlSeconds * 1000 - (now.wallMs - from);
 }
 
-/** A Lease sealed by us carries our ttl as its duration: its last holder was already gone when we took it. */
-function watchedUntilMs(lease: LeaseView): number {
-  return isHeldByUs(lease) ? 0 : lease.changedAtMs + (lease.durationSeconds ?? 0) * 1000;
+/** Nothing marks a Lease of others: its whole ttl passes under our own eyes. */
+function othersTtlEndsMs(
+  observed: LeaseObservation,
+  rules: Rules,
+  lease: LeaseView,
+  now: Now,
+): number | undefined {
+  if (rules.collection.mode !== 'All' || !isFinished(lease, now) || isExempt(observed)) return undefined;
+  return lease.changedAtMs + rules.collection.ttlSeconds * 1000;
 }
 
 function isFinished(lease: LeaseView, now: Now): boolean {

@@ -49,9 +49,8 @@ function planClaim(view: ClaimView, now: Now): Plan {
   }
   if (lease) return planExisting(view, lease, claim.result.name, now);
   if (rules.lease.create) return planMissing(view, claim.result.name, now);
-  return only(
-    finding(view, 'MissingLease', `Lease ${claim.result.name} is missing and lease.create is false`),
-  );
+  const message = `Lease ${claim.result.name} is missing and lease.create is false`;
+  return {...planSeals(view, claim.result.name, now), findings: [finding(view, 'MissingLease', message)]};
 }
 
 const only = (found: Finding): Plan => ({actions: [], findings: [found]});
@@ -111,7 +110,8 @@ function planHold(view: ClaimView, lease: LeaseView, now: Now): Part {
   const {rules, predecessors} = view;
   const held = predecessors.find(each => isHeldByOthers(each, now.monotonicMs));
   const {state} = holding(lease, now.monotonicMs);
-  if (isHeldByUs(lease)) return held ? planRenewal(view, lease, now) : {actions: [open(view, lease)]};
+  if (isHeldByUs(lease))
+    return held ? planRenewal(view, lease, true, now) : {actions: [open(view, lease, now)]};
   if (!held || state === 'held' || state === 'unknown' || !isManaged(lease)) return {actions: []};
   const record = closedBy(held, rules, now, lease.transitions);
   return {actions: [write('close', view, lease, record)], requeueAfterMs: renewEveryMs(rules)};
@@ -151,7 +151,8 @@ function planSeals(view: ClaimView, name: string, now: Now): Part {
   const parts = view.predecessors.map((old): Part => {
     const {state, changesInMs} = holding(old, now.monotonicMs);
     if (isHeldByUs(old)) {
-      return held || sealAgeMs(old, now) < ttlMs(view.rules) ? planRenewal(view, old, now) : {actions: []};
+      const lasts = held || sealAgeMs(old, now) < ttlMs(view.rules);
+      return lasts ? planRenewal(view, old, held, now) : {actions: []};
     }
     if (state !== 'released' && state !== 'expired') return {actions: [], requeueAfterMs: changesInMs};
     const record = heldRecord(renameHolder(name), view.rules, now, old.transitions);
@@ -168,15 +169,17 @@ const sealAgeMs = (lease: LeaseView, now: Now) => now.wallMs - (parseMicroTime(l
 /** Often enough for candidates of old clients, which count with their own duration and not with the record's. */
 const renewEveryMs = (rules: Rules) => (rules.lease.durationSeconds * 1000) / 3;
 
-function planRenewal(view: ClaimView, lease: LeaseView, now: Now): Part {
+function planRenewal(view: ClaimView, lease: LeaseView, held: boolean, now: Now): Part {
   const dueInMs = lease.changedAtMs + renewEveryMs(view.rules) - now.monotonicMs;
   if (dueInMs > 0) return {actions: [], requeueAfterMs: dueInMs};
+  const time = formatMicroTime(now.wallMs);
   const record = {
     holderIdentity: lease.holder,
     leaseDurationSeconds: view.rules.collection.ttlSeconds,
     leaseTransitions: lease.transitions,
-    acquireTime: lease.acquireTime ?? formatMicroTime(now.wallMs),
-    renewTime: formatMicroTime(now.wallMs),
+    // While an old name is held the hand-over goes on, and the ttl of a seal counts from its end.
+    acquireTime: held ? time : (lease.acquireTime ?? time),
+    renewTime: time,
   };
   return {actions: [write('renew', view, lease, record)], requeueAfterMs: renewEveryMs(view.rules)};
 }
@@ -197,13 +200,15 @@ function heldRecord(holder: string, rules: Rules, now: Now, transitions: number)
 }
 
 /** Gives a name that we kept closed to its candidates; the fencing counter goes on from the old names'. */
-function open(view: ClaimView, lease: LeaseView): Action {
+function open(view: ClaimView, lease: LeaseView, now: Now): Action {
+  // With a renewTime, as after any release: candidates wait for it, so another rename must hand over from it too.
+  const time = formatMicroTime(now.wallMs);
   return write('open', view, lease, {
     holderIdentity: '',
     leaseDurationSeconds: view.rules.lease.durationSeconds,
     leaseTransitions: Math.max(lease.transitions, ...view.predecessors.map(old => old.transitions)),
-    acquireTime: null,
-    renewTime: null,
+    acquireTime: time,
+    renewTime: time,
   });
 }
 

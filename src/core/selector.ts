@@ -30,15 +30,12 @@ const LABEL_KEY = /^([a-z0-9]([-a-z0-9.]*[a-z0-9])?\/)?[A-Za-z0-9]([-A-Za-z0-9_.
 function expression(key: string, operator: string, values: readonly string[]): Matcher {
   switch (operator) {
     case 'In':
-      return labels => values.includes(ownValue(labels, key) ?? ABSENT);
+      return labels => Object.hasOwn(labels, key) && values.includes(labels[key] ?? '');
     case 'NotIn':
-      return labels => !values.includes(ownValue(labels, key) ?? ABSENT);
+      return labels => !Object.hasOwn(labels, key) || !values.includes(labels[key] ?? '');
     case 'Exists':
       return labels => Object.hasOwn(labels, key);
     default:
       return labels => !Object.hasOwn(labels, key);
   }
 }
-
-/** No label has this value. */
-const ABSENT = '/';

@@ -1,10 +1,12 @@
 /** The sums of each policy as its objects change. */
 import test from 'ava';
+import fc from 'fast-check';
 import {Ledger} from '../../src/controllers/ledger.ts';
 import type {Finding, FindingReason} from '../../src/core/finding.ts';
 import type {Lifetime} from '../../src/core/lifetime.ts';
-import type {Garbage} from '../../src/core/plan-lease.ts';
-import {ahead, now, stamp} from '../support/builders.ts';
+import {planCollection} from '../../src/core/plan-collection.ts';
+import {type Garbage, planLease} from '../../src/core/plan-lease.ts';
+import {ago, ahead, lease, now, policy, stamp} from '../support/builders.ts';
 
 const finding = (reason: FindingReason, name: string, message = 'it is', policy = 'payments'): Finding => ({
   policy,
@@ -13,13 +15,13 @@ const finding = (reason: FindingReason, name: string, message = 'it is', policy 
   message,
 });
 const state = (lifetime: Lifetime, claimed = true, policy = 'payments') => ({policy, lifetime, claimed});
-const garbage = (dueAtMs: number): Garbage => ({
-  policy: 'payments',
+const garbage = (dueAtMs: number, policy = 'payments'): Garbage => ({
+  policy,
   dueAtMs,
   transitions: 0,
   collect: {
     type: 'collectLease',
-    policy: 'payments',
+    policy,
     lease: {namespace: 'shop', name: 'x', uid: 'u', resourceVersion: '1'},
     subject: '',
     check: {expect: 'nothing'},
@@ -165,4 +167,133 @@ test('a policy that is gone has no sums', t => {
   sums.record('lease/a', ENTRY, now.wallMs);
   sums.forget('payments');
   t.deepEqual([...sums.tallies()], []);
+});
+
+test('a policy that is gone takes nothing from the sums when its objects are looked at again', t => {
+  for (const again of [NONE, ENTRY, {...NONE, state: state('orphaned', false)}]) {
+    const sums = ledger();
+    sums.record('lease/a', ENTRY, now.wallMs);
+    sums.forget('payments');
+    sums.record('lease/a', again, now.wallMs);
+    sums.record('lease/a', NONE, now.wallMs);
+    const {lifetimes, claimed, total, reasons, findings, garbage: left} = sums.tally('payments');
+    t.true(Object.values(lifetimes).every(count => count === 0));
+    t.true([...reasons.values()].every(count => count === 0));
+    t.deepEqual([claimed, total, findings.size, left.size], [0, 0, 0, 0]);
+  }
+});
+
+test('a policy that is created anew counts from nothing, and its findings are fresh', t => {
+  const sums = ledger();
+  for (const key of ['lease/a', 'lease/b']) sums.record(key, {...NONE, state: state('held')}, now.wallMs);
+  sums.record('workload/a', {findings: [missing]}, now.wallMs);
+  sums.record('lease/c', {...NONE, garbage: garbage(1)}, now.wallMs);
+  sums.forget('payments');
+  const {changed} = sums.record('lease/a', {...NONE, state: state('held')}, ahead(60).wallMs);
+  const {fresh} = sums.record('workload/a', {findings: [missing]}, ahead(60).wallMs);
+  t.deepEqual([...changed], ['payments']);
+  t.deepEqual(fresh, [missing]);
+  t.deepEqual([...sums.record('lease/c', {...NONE, garbage: garbage(1)}, now.wallMs).changed], ['payments']);
+  const {lifetimes, claimed, withoutLease, findings} = sums.tally('payments');
+  t.deepEqual({...lifetimes}, {held: 1});
+  t.deepEqual([claimed, withoutLease], [1, 1]);
+  t.deepEqual(
+    [...findings.values()].map(each => each.since),
+    [stamp(ahead(60))],
+  );
+});
+
+test('what was found for other policies stays when one is gone', t => {
+  const sums = ledger();
+  const both = [missing, finding('MissingLease', 'api', 'it is', 'billing')];
+  const entry = {findings: both, state: state('held', true, 'billing'), garbage: garbage(1, 'billing')};
+  sums.record('lease/a', entry, now.wallMs);
+  sums.forget('payments');
+  const {total, claimed, findings, garbage: left} = sums.tally('billing');
+  t.deepEqual([total, claimed, findings.size, left.size], [1, 1, 1, 1]);
+  t.deepEqual(sums.record('lease/a', entry, ahead(60).wallMs).fresh, [missing]);
+});
+
+test('garbage of others is part of the total of which a share may be deleted', t => {
+  const sums = ledger();
+  const rules = policy().collecting({mode: 'All'}).rules();
+  const judged = planLease(
+    {
+      lease: lease().released(ago(7200)),
+      rules,
+      claim: undefined,
+      subjectsKnown: true,
+      check: {expect: 'nothing'},
+      governing: [],
+      allowed: 'none',
+      exemptUntilMs: undefined,
+      own: false,
+    },
+    now,
+  );
+  sums.record('lease/a', judged, now.wallMs);
+  const {garbage: found, total} = sums.tally('payments');
+  t.is(total, 1);
+  const observed = {rules, resourceVersion: '7', garbage: [...found.values()], total, last: undefined};
+  t.is(planCollection(observed, now).stopped, undefined);
+});
+
+const POLICIES = ['payments', 'billing'];
+const anyPolicy = fc.constantFrom(...POLICIES);
+const noneOr = <Value>(value: fc.Arbitrary<Value>) => fc.option(value, {nil: undefined});
+const anyRecord = fc
+  .record({
+    key: fc.constantFrom('lease/a', 'lease/b', 'lease/c'),
+    found: fc.subarray(POLICIES),
+    counted: noneOr(anyPolicy),
+    lifetime: fc.constantFrom<Lifetime>('held', 'orphaned'),
+    due: noneOr(anyPolicy),
+  })
+  .map(({key, found, counted, lifetime, due}) => ({
+    key,
+    findings: found.map(each => finding('MissingLease', key, 'it is', each)),
+    state: counted === undefined ? undefined : state(lifetime, true, counted),
+    garbage: due === undefined ? undefined : garbage(1, due),
+  }));
+type Step = {forget: string} | (typeof anyRecord extends fc.Arbitrary<infer Value> ? Value : never);
+const anySteps = fc.array(
+  fc.oneof<fc.MaybeWeightedArbitrary<Step>[]>(
+    {weight: 1, arbitrary: fc.record({forget: anyPolicy})},
+    {weight: 4, arbitrary: anyRecord},
+  ),
+  {maxLength: 30},
+);
+
+/** Leases, findings and garbage of a policy: what stands under each key since the policy was forgotten last. */
+function standing(name: string, steps: readonly Step[]) {
+  const since = steps.findLastIndex(step => 'forget' in step && step.forget === name) + 1;
+  const last = new Map(steps.slice(since).flatMap(step => ('key' in step ? [[step.key, step]] : [])));
+  const all = [...last.values()];
+  return [
+    all.filter(each => each.state?.policy === name).length,
+    all.filter(each => each.findings.some(found => found.policy === name)).length,
+    all.filter(each => each.garbage?.policy === name).length,
+  ];
+}
+
+test('the sums are those of what stands now, whatever was recorded and forgotten before', t => {
+  const property = fc.property(anySteps, steps => {
+    const sums = ledger();
+    for (const step of steps) {
+      if ('forget' in step) sums.forget(step.forget);
+      else sums.record(step.key, step, now.wallMs);
+    }
+    return POLICIES.every(name => {
+      const {total, findings, garbage: due, lifetimes, claimed, withoutLease} = sums.tally(name);
+      const [leases, found, garbages] = standing(name, steps);
+      const negative = Object.values(lifetimes).some(count => count < 0);
+      return (
+        [total, claimed].every(count => count === leases) &&
+        [findings.size, withoutLease].every(count => count === found) &&
+        due.size === garbages &&
+        !negative
+      );
+    });
+  });
+  t.notThrows(() => fc.assert(property, {numRuns: 500}));
 });

@@ -137,11 +137,26 @@ test('every state has a Lease in the table', t => {
 const OTHERS: [what: string, lease: LeaseView, expected: boolean][] = [
   ['held', lease().heldBy(api), true],
   ['with a holder but no renewTime', lease().heldBy(api).with({renewTime: undefined}), true],
-  ['of others and never held', lease(), true],
+  ['with a holder whose renewTime is no time', lease().heldBy(api).with({renewTime: 'yesterday'}), true],
+  ['with a holder but no duration', lease().heldBy(api).with({durationSeconds: undefined}), true],
+  [
+    'with a holder but no duration, and long silent',
+    lease().heldBy(api).renewed(ago(86_400)).with({durationSeconds: undefined}),
+    true,
+  ],
+  ['of others and never held', lease(), false],
   ['made by us and never held', lease().made(), false],
+  ['adopted and never held', lease().adopted(), false],
+  ['adopted and without a spec', lease().adopted().with({durationSeconds: undefined}), false],
+  ['without a holder, with a renewTime that is no time', lease().made().with({renewTime: 'junk'}), false],
   ['released', lease().released(), false],
   ['expired', lease().heldBy(api).renewed(ago(15)), false],
   ['kept closed by us', lease().keptClosedFor('old'), false],
+  [
+    'kept closed by us, without a renewTime',
+    lease().keptClosedFor('old').with({renewTime: undefined}),
+    false,
+  ],
 ];
 
 for (const [what, each, expected] of OTHERS) {
@@ -180,6 +195,11 @@ test('every record has one state, and a held one ends when it says', t => {
     return holding(each, end - 1).state === 'held' && holding(each, end).state === 'expired';
   });
   t.notThrows(() => fc.assert(property, {numRuns: 500}));
+});
+
+test('without a holder nobody leads, whatever else the record says', t => {
+  const property = fc.property(anyLease, each => !isHeldByOthers(each.with({holder: ''}), now.monotonicMs));
+  t.notThrows(() => fc.assert(property));
 });
 
 test('no Lease is orphaned while somebody claims it, or while it is not ours', t => {

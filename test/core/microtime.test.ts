@@ -32,6 +32,18 @@ test('a fraction of a millisecond is kept to the microsecond', t => {
   t.is(formatMicroTime(1.25), '1970-01-01T00:00:00.001250Z');
 });
 
+test('a fraction of a microsecond is cut off, also in the last one of a second', t => {
+  t.is(formatMicroTime(1.0008), '1970-01-01T00:00:00.001000Z');
+  t.is(formatMicroTime(999.9996), '1970-01-01T00:00:00.999999Z');
+  t.is(formatMicroTime(Date.parse('2026-03-01T12:00:00.999Z') + 0.9998), '2026-03-01T12:00:00.999999Z');
+});
+
+test('no time is written that has not come yet', t => {
+  const anyFraction = fc.double({min: 0, max: 10_000_000, noNaN: true});
+  const property = fc.property(anyFraction, ms => (parseMicroTime(formatMicroTime(ms)) ?? Infinity) <= ms);
+  t.notThrows(() => fc.assert(property));
+});
+
 const READ: [text: string, iso: string][] = [
   ['2026-03-01T12:00:00Z', '2026-03-01T12:00:00Z'],
   ['2026-03-01T12:00:00.123456Z', '2026-03-01T12:00:00.123Z'],

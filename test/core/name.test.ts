@@ -90,6 +90,29 @@ for (const [why, rule, labels] of MISSING) {
   });
 }
 
+test('a label that only the hash is made of is not needed in a template without it', t => {
+  const rule = naming('{prefix}-{name}', {of: ['label:tier', 'name']});
+  t.deepEqual(nameOf(rule, API), {name: 'payments-api'});
+});
+
+for (const key of ['constructor', 'toString']) {
+  test(`a label called ${key} is one like any other`, t => {
+    const inTemplate = naming(`{label:${key}}-{hash}`);
+    const inHash = naming('{prefix}-{hash}', {of: [`label:${key}`]});
+    const labelled = {...API, labels: {[key]: 'api'}};
+    t.deepEqual(nameOf(inTemplate, labelled), {name: 'api-14c2529eb4'});
+    t.deepEqual(nameOf(inHash, labelled), {name: 'payments-14c2529eb4'});
+    for (const rule of [inTemplate, inHash]) {
+      const result = nameOf(rule, API);
+      t.regex('message' in result ? result.message : '', new RegExp(`no label ${key},`));
+    }
+  });
+}
+
+test('a workload called constructor has a name like any other', t => {
+  t.deepEqual(nameOf(naming('{name}'), {...API, name: 'constructor'}), {name: 'constructor'});
+});
+
 const INJECTIVE: [template: string, varying: string[], expected: boolean][] = [
   ['{name}', ['name'], true],
   ['{prefix}-{name}', ['name'], true],

@@ -135,12 +135,38 @@ test('after a minute the count begins anew', t => {
   t.like(recorded(many(25), given), {windowStart: '2026-03-01T12:00:00.000Z', windowDeleted: 10});
 });
 
-test('a minute that begins in the future still counts what was deleted in it', t => {
-  const given = {rules: tenPerMinute, last: window(-3600, 7)};
-  t.is(taken(many(25), given).length, 3);
-  t.like(recorded(many(25), given), {windowStart: '2026-03-01T12:00:00.000Z', windowDeleted: 10});
-  t.is(plan(many(25), given).requeueAfterMs, 60_000);
+for (const seconds of [1, 59, 60]) {
+  test(`a minute that begins ${seconds} s ahead, by another leader's clock, counts and is waited for`, t => {
+    const last = window(-seconds, 7);
+    const given = {rules: tenPerMinute, last};
+    t.is(taken(many(25), given).length, 3);
+    t.like(recorded(many(25), given), {windowStart: last.windowStart, windowDeleted: 10});
+    t.is(plan(many(25), given).requeueAfterMs, (60 + seconds) * 1000);
+  });
+}
+
+test('a minute ahead that is used up is waited for to its end, and nothing is written', t => {
+  t.deepEqual(plan(many(25), {rules: tenPerMinute, last: window(-60, 10)}), {
+    actions: [],
+    findings: [],
+    requeueAfterMs: 120_000,
+  });
 });
+
+const WRONG_WINDOWS = {
+  'more than a minute ahead': window(-60.001, 10),
+  'a year ahead': window(-31_536_000, 10),
+  'at no time': {...window(0, 10), windowStart: 'soon'},
+};
+
+for (const [when, last] of Object.entries(WRONG_WINDOWS)) {
+  test(`a minute that begins ${when} is ignored, and the count begins anew`, t => {
+    const given = {rules: tenPerMinute, last};
+    t.is(taken(many(25), given).length, 10);
+    t.like(recorded(many(25), given), {windowStart: '2026-03-01T12:00:00.000Z', windowDeleted: 10});
+    t.is(plan(many(25), given).requeueAfterMs, 60_000);
+  });
+}
 
 // maxPercent
 

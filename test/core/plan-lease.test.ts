@@ -28,7 +28,7 @@ const ABOUT_LEASE = {
 };
 
 /** A Lease in a governed namespace that nobody claims, unless the test says so. */
-const plan = (view: LeaseView | undefined, given: Partial<LeaseObservation> = {}) =>
+const plan = (view: LeaseView | undefined, given: Partial<LeaseObservation> = {}, at = now) =>
   planLease(
     {
       lease: view,
@@ -42,7 +42,7 @@ const plan = (view: LeaseView | undefined, given: Partial<LeaseObservation> = {}
       own: false,
       ...given,
     },
-    now,
+    at,
   );
 const reasons = (view: LeaseView, given: Partial<LeaseObservation> = {}) =>
   plan(view, given).findings.map(each => each.reason);
@@ -67,6 +67,15 @@ test('a Lease of no policy is counted nowhere', t => {
 
 test('a Lease without a claim is counted as orphaned, and not as the Lease of a subject', t => {
   t.deepEqual(plan(lease().made()).state, {policy: 'payments', lifetime: 'orphaned', claimed: false});
+});
+
+test('garbage of others is counted as orphaned from when it is garbage, and not before', t => {
+  const counted = (view: LeaseView) => plan(view, {rules: all, check: {expect: 'nothing'}}).state;
+  const orphaned = {policy: 'payments', lifetime: 'orphaned', claimed: false};
+  t.deepEqual(counted(lease().released(now)), orphaned);
+  t.deepEqual(counted(lease().heldBy(POD).renewed(ago(15))), orphaned);
+  t.is(counted(lease().heldBy(POD).renewed(ago(14))), undefined);
+  t.is(counted(lease()), undefined);
 });
 
 // Findings of the record
@@ -128,7 +137,6 @@ test('the message of a finding is the same as long as the fault lasts', t => {
 // Findings of the name
 
 test('a name that no policy allows is a finding of each policy that governs the namespace', t => {
-  const billing = policy('billing').rules();
   const {findings, actions} = plan(lease().named('leader').heldBy(POD), {
     rules: undefined,
     governing: [rules, billing],
@@ -147,11 +155,39 @@ test('a name that no policy allows is a finding of each policy that governs the 
   );
 });
 
+const billing = policy('billing').rules();
+const STRANGERS: Record<string, LeaseView> = {
+  'made by': lease().made('gone').heldBy(POD),
+  'adopted by': lease().adopted('gone').released(),
+};
+
+for (const [how, each] of Object.entries(STRANGERS)) {
+  test(`a Lease ${how} a policy that is not in force is misnamed for those that govern the namespace`, t => {
+    const {actions, findings, garbage, state} = plan(each, {rules: undefined, governing: [rules, billing]});
+    t.deepEqual({actions, garbage, state}, {actions: [], garbage: undefined, state: undefined});
+    t.deepEqual(
+      findings.map(found => [found.policy, found.reason, found.about]),
+      [
+        ['payments', 'MisnamedLease', ABOUT_LEASE],
+        ['billing', 'MisnamedLease', ABOUT_LEASE],
+      ],
+    );
+  });
+}
+
 const ALLOWED: Record<string, [LeaseView, Partial<LeaseObservation>]> = {
   'that a subject claims': [lease(), {claim}],
   'that is exempt': [lease(), {exemptUntilMs: Number.POSITIVE_INFINITY}],
   'by which the operator elects its leader': [lease(), {own: true}],
   'that we made, and whose name was given up': [lease().made().heldBy(POD), {}],
+  'of a policy that is not in force, and exempt': [
+    lease().made('gone'),
+    {rules: undefined, exemptUntilMs: ahead(60).wallMs},
+  ],
+  'of a policy that is not in force, where no other governs': [
+    lease().made('gone'),
+    {rules: undefined, governing: []},
+  ],
   'whose subjects are not all known yet': [lease(), {subjectsKnown: false}],
   'in a namespace without a policy': [lease(), {governing: []}],
 };
@@ -274,10 +310,26 @@ const DUE: Due[] = [
     lease().made().orphaned(ago(7200)).with({changedAtMs: 0, durationSeconds: undefined}),
     -3600,
   ],
-  ['whose last holder let it expire', lease().made().heldBy(POD).renewed(ago(60)).orphaned(ago(7200)), -45],
+  ['that was given up after it was marked', lease().made().released(ago(1200)).orphaned(ago(7200)), 2400],
+  ['that was marked after it was given up', lease().made().released(ago(1200)).orphaned(ago(600)), 3000],
   [
-    'that is long marked, but that we see for the first time',
-    lease().made().released(now).lasting(15).orphaned(ago(7200)),
+    'whose last holder let it expire after it was marked',
+    lease().made().heldBy(POD).renewed(ago(60)).orphaned(ago(7200)),
+    3540,
+  ],
+  [
+    'whose last holder let it expire by a clock that is a day behind',
+    lease()
+      .made()
+      .heldBy(POD)
+      .renewed(ago(86_460))
+      .with({changedAtMs: ago(60).monotonicMs})
+      .orphaned(ago(7200)),
+    -45,
+  ],
+  [
+    'that is long marked and given up, but that we see for the first time',
+    orphan.lasting(15).orphaned(ago(7200)).with({changedAtMs: now.monotonicMs}),
     15,
   ],
   [
@@ -286,6 +338,7 @@ const DUE: Due[] = [
     9000,
   ],
   ['that we sealed for its ttl', lease().made().keptClosedFor('new').lasting(3600).orphaned(ago(1800)), 1800],
+  ['that we sealed, and renewed just now', lease().made().keptClosedFor('new').orphaned(ago(7200)), -3600],
   ['that is held', lease().made().heldBy(POD).orphaned(ago(7200)), undefined],
   [
     'that is not understood',
@@ -300,6 +353,27 @@ for (const [what, each, seconds] of DUE) {
     t.is(dueInSeconds(each), seconds);
   });
 }
+
+test('what the last renewTime says only lengthens the wait of an orphan', t => {
+  const moment = fc.integer({min: -100_000, max: 100_000});
+  const property = fc.property(moment, moment, (marked, renewed) => {
+    const seenLong = {changedAtMs: 0};
+    const one = lease().made().orphaned(ago(marked));
+    const bare = dueInSeconds(one.with(seenLong)) ?? Number.NaN;
+    const due = dueInSeconds(one.released(ago(renewed)).with(seenLong)) ?? Number.NaN;
+    const isLater = renewed < marked || renewed < 0;
+    return due >= bare && (isLater || due === bare) && (renewed < 0 || due >= 3600 - renewed);
+  });
+  t.notThrows(() => fc.assert(property));
+});
+
+test('an orphan with a renewTime in the far future is not due, whenever it is looked at', t => {
+  const far = orphan.orphaned(ago(7200)).with({renewTime: '9999-12-31T23:59:59.999999Z'});
+  for (const at of [now, ahead(3600), ahead(31_536_000)]) {
+    const {garbage} = plan(far, {}, at);
+    t.true(garbage === undefined || garbage.dueAtMs >= at.monotonicMs + 3_600_000);
+  }
+});
 
 const NO_GARBAGE: Record<string, Partial<LeaseObservation>> = {
   'in the mode Off': {rules: policy().collecting({mode: 'Off'}).rules()},

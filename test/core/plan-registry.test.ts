@@ -110,6 +110,48 @@ test('an old name that another workload claims by now is that of the other', t =
   t.deepEqual(actions({current: existing(SETTLED), heldOld}), []);
 });
 
+const inherited = workload('constructor').under(policy().template('{name}').rules());
+const INHERITED = {policy: 'payments', subject: 'Deployment/constructor', serviceAccount: 'default'};
+/** Compares what is sent, as the server reads it. */
+const sent = (value: unknown) => JSON.parse(JSON.stringify(value ?? null));
+
+test('a Lease called constructor is written like any other', t => {
+  t.deepEqual(sent(actions({claims: [inherited]})[0]), {
+    type: 'createRegistry',
+    namespace: 'shop',
+    spec: {
+      ...EMPTY,
+      names: {constructor: INHERITED},
+      subjects: {'Deployment/constructor': {payments: 'constructor'}},
+    },
+  });
+  t.deepEqual(sent(patch(SETTLED, {claims: [api, inherited]})), {
+    names: {constructor: INHERITED},
+    subjects: {'Deployment/constructor': {payments: 'constructor'}},
+  });
+});
+
+test('a Lease called constructor is taken out like any other', t => {
+  const names = {...SETTLED.names, constructor: INHERITED};
+  t.deepEqual(sent(patch({...SETTLED, names})), {names: {constructor: null}});
+});
+
+test('an old name constructor that somebody still holds stays allowed', t => {
+  const heldOld = [{lease: lease().named('constructor').heldBy('api-5d8f-x2x4z'), claim: api}];
+  t.deepEqual(sent(patch(SETTLED, {heldOld})), {names: {constructor: API}});
+});
+
+test('a subject loses the name from a policy called constructor that is gone', t => {
+  const both = {...SETTLED, subjects: {'Deployment/api': {payments: NAME, constructor: 'x-1'}}};
+  t.deepEqual(sent(patch(both)), {subjects: {'Deployment/api': {constructor: null, payments: NAME}}});
+});
+
+test('a retired counter of a Lease called constructor is kept, and goes when it goes on', t => {
+  const retired = {constructor: {transitions: 3}};
+  t.is(patch({...SETTLED, retired}), undefined);
+  t.deepEqual(sent(patch({...SETTLED, retired}, {exists: () => true})), {retired: {constructor: null}});
+});
+
 const elsewhere = workload('api')
   .in('shop')
   .under(policy().leasesIn('leases').hashing('namespace', 'name').rules());

@@ -363,12 +363,137 @@ test('a name that is taken back while the next one is held stays closed', t => {
   t.deepEqual(steps(plan({lease: sealed, predecessors: [next]}).actions), ['renew']);
 });
 
-test('with one of several old names still held, the new one stays closed', t => {
-  const {actions} = plan({
-    lease: closed.renewed(ago(5)),
-    predecessors: [old.released(), oldHeld.named('payments-older')],
+// The end of the old hold is waited for
+
+const endsInTwo = oldHeld.renewed(ago(13));
+const WAITS: Record<string, Partial<ClaimView>> = {
+  'a new name is created': {predecessors: [endsInTwo]},
+  'a new name is closed': {lease: lease().made(), predecessors: [endsInTwo]},
+  'a new name was closed': {lease: closed, predecessors: [endsInTwo]},
+  'a new name is renewed': {lease: closed.renewed(ago(5)), predecessors: [endsInTwo]},
+  'a new name is held too': {lease: lease().made().heldBy('b'), predecessors: [endsInTwo]},
+  'a new name is held by others': {
+    lease: lease().heldBy('b'),
+    predecessors: [endsInTwo],
+    rules: policy().leases({adopt: false}).rules(),
+  },
+  'another old name is held for longer': {lease: closed, predecessors: [oldHeld.named('longer'), endsInTwo]},
+};
+
+for (const [what, given] of Object.entries(WAITS)) {
+  test(`the end of the old hold is waited for when ${what}`, t => {
+    t.is(plan(given).requeueAfterMs, 2000);
   });
-  t.false(steps(actions).includes('open'));
+}
+
+// What is not understood
+
+test('a holder that is not understood keeps the new name closed', t => {
+  for (const fields of [{renewTime: undefined}, {renewTime: 'junk'}, {durationSeconds: undefined}]) {
+    const unclear = old.heldBy(POD).renewed(ago(86_400)).with(fields);
+    t.deepEqual(steps(plan({lease: closed.renewed(ago(5)), predecessors: [unclear]}).actions), ['renew']);
+  }
+});
+
+const EMPTY: Record<string, LeaseView> = {
+  'that was adopted without a spec': lease().named('o').adopted().with({durationSeconds: undefined}),
+  'that was adopted and never held': lease().named('o').adopted(),
+  'without a holder, whose renewTime is no time': lease().named('o').made().with({renewTime: 'junk'}),
+};
+
+for (const [what, each] of Object.entries(EMPTY)) {
+  test(`an old name ${what} does not keep the new one closed, and is not written`, t => {
+    t.deepEqual(steps(plan({lease: closed, predecessors: [each]}).actions), ['open']);
+    const [create, ...rest] = plan({predecessors: [each]}).actions;
+    t.like(create, {type: 'createLease', record: {leaseDurationSeconds: 15}});
+    t.deepEqual(steps(rest), ['emitEvent']);
+  });
+}
+
+const UNCLEAR: Record<string, LeaseView> = {
+  'adopted and never held': lease().adopted(),
+  'adopted and without a spec': lease().adopted().with({durationSeconds: undefined}),
+  'without a holder, with a renewTime that is no time': lease().made().with({renewTime: 'junk'}),
+  'with a holder but no renewTime': lease().made().heldBy(POD).with({renewTime: undefined}),
+  'with a holder but no duration': lease().made().heldBy(POD).with({durationSeconds: undefined}),
+};
+
+for (const [what, each] of Object.entries(UNCLEAR)) {
+  test(`while the old name is held, a new one ${what} is not written`, t => {
+    t.deepEqual(plan({lease: each, predecessors: [oldHeld]}).actions, []);
+  });
+}
+
+test('a Lease of somebody else under the new name is never closed without adoption', t => {
+  const rulesWithout = policy().leases({adopt: false}).rules();
+  for (const each of [lease(), lease().released(), lease().heldBy(POD).renewed(ago(15))]) {
+    t.deepEqual(plan({lease: each, predecessors: [oldHeld], rules: rulesWithout}).actions, []);
+  }
+});
+
+// Renaming anew before the last rename has ended
+
+/** What is written to which Lease, in order. */
+const writes = (given: Partial<ClaimView>) =>
+  plan(given).actions.flatMap(action => {
+    if (action.type === 'createLease') return [`create ${action.record.holderIdentity ?? 'open'}`];
+    return action.type === 'writeRecord' ? [`${action.purpose} ${action.lease.name}`] : [];
+  });
+
+const a = lease().named('a').made().heldBy(POD).renewed(ago(5));
+const b = lease().named('b').made().keptClosedFor('a').lasting(3600).renewed(ago(5));
+const c = lease().made();
+const SEALS = {fresh: ago(10), 'as old as the ttl': ago(3600), 'far older than the ttl': ago(86_400)};
+
+for (const [age, since] of Object.entries(SEALS)) {
+  test(`while A is held, B that was closed for it stays so and C is closed too: the seal is ${age}`, t => {
+    for (const predecessors of [
+      [a, b.acquired(since)],
+      [b.acquired(since), a],
+    ]) {
+      t.deepEqual(writes({predecessors}), ['renew b', 'create leasepolicy-rename_a']);
+      t.deepEqual(writes({lease: c, predecessors}), ['renew b', `close ${NAME}`]);
+      t.deepEqual(writes({lease: c.released(), predecessors}), ['renew b', `close ${NAME}`]);
+      const kept = c.keptClosedFor('a').renewed(ago(5));
+      t.deepEqual(writes({lease: kept, predecessors}), ['renew b', `renew ${NAME}`]);
+      t.deepEqual(writes({lease: c.heldBy('x'), predecessors}), ['renew b']);
+    }
+  });
+}
+
+test('while A is held, B that was given up is sealed in the same plan in which C is closed', t => {
+  for (const each of [b.released(), b.heldBy(POD).lasting(15).renewed(ago(15))]) {
+    for (const predecessors of [
+      [a, each],
+      [each, a],
+    ]) {
+      t.deepEqual(writes({predecessors}), ['seal b', 'create leasepolicy-rename_a']);
+      t.deepEqual(writes({lease: c, predecessors}), ['seal b', `close ${NAME}`]);
+      t.deepEqual(writes({lease: c.keptClosedFor('a').renewed(ago(5)), predecessors}), [
+        'seal b',
+        `renew ${NAME}`,
+      ]);
+      t.deepEqual(writes({lease: c.heldBy('x'), predecessors}), ['seal b']);
+    }
+  }
+});
+
+test('when A is given up, it is sealed, B stays closed, and then C is opened', t => {
+  const predecessors = [a.released(), b.acquired(ago(600))];
+  t.deepEqual(writes({predecessors}), ['seal a', 'renew b', 'create open']);
+  t.deepEqual(writes({lease: c.keptClosedFor('a'), predecessors}), ['seal a', 'renew b', `open ${NAME}`]);
+});
+
+test('with A and B both held, C is closed for one of them until both are given up', t => {
+  const kept = c.keptClosedFor('a').renewed(ago(5));
+  const taken = b.heldBy('y').lasting(15);
+  t.deepEqual(writes({predecessors: [a, taken]}), ['create leasepolicy-rename_a']);
+  t.deepEqual(writes({lease: kept, predecessors: [a.released(), taken]}), ['seal a', `renew ${NAME}`]);
+  t.deepEqual(writes({lease: kept, predecessors: [a.released(), taken.released()]}), [
+    'seal a',
+    'seal b',
+    `open ${NAME}`,
+  ]);
 });
 
 // What no plan may ever do
@@ -392,14 +517,25 @@ const anyView = fc.record({
   rules: fc.record({create: fc.boolean(), adopt: fc.boolean()}).map(given => policy().leases(given).rules()),
 });
 
-/** Whether somebody may lead by this Lease, or what it says isn't understood; told without the product's own words. */
-function isTaken({holder, renewTime, durationSeconds, changedAtMs, labels}: LeaseView): boolean {
-  if (holder.startsWith('leasepolicy-rename_')) return false;
-  const hasTime = renewTime !== undefined && renewTime !== 'junk';
-  if (holder === '')
-    return !hasTime && !(renewTime === undefined && labels['leasepolicy.dev/origin'] === 'created');
-  return !hasTime || durationSeconds === undefined || now.monotonicMs - changedAtMs < durationSeconds * 1000;
+const isOurs = ({holder}: LeaseView) => holder.startsWith('leasepolicy-rename_');
+const hasTime = ({renewTime}: LeaseView) => renewTime !== undefined && renewTime !== 'junk';
+
+/** Whether somebody may lead by this Lease; told without the product's own words, as what follows. */
+function isTaken(each: LeaseView): boolean {
+  const {holder, durationSeconds, changedAtMs} = each;
+  if (holder === '' || isOurs(each)) return false;
+  if (!hasTime(each) || durationSeconds === undefined) return true;
+  return now.monotonicMs - changedAtMs < durationSeconds * 1000;
 }
+
+/** Whether nobody holds it by its record, which yet isn't that of a release, nor of a Lease that we just made. */
+function isPuzzling(each: LeaseView): boolean {
+  if (each.holder !== '' || hasTime(each)) return false;
+  return each.renewTime !== undefined || each.labels['leasepolicy.dev/origin'] !== 'created';
+}
+
+/** Whether somebody held it once, and nobody does. */
+const isLeft = (each: LeaseView) => !isOurs(each) && !isTaken(each) && hasTime(each);
 
 const forAnyView = (check: (given: Partial<ClaimView>, leases: LeaseView[]) => boolean) =>
   fc.assert(
@@ -409,10 +545,10 @@ const forAnyView = (check: (given: Partial<ClaimView>, leases: LeaseView[]) => b
     {numRuns: 1000},
   );
 
-test('no plan writes the record of a Lease that somebody else may hold', t => {
+test('no plan writes the record of a Lease that somebody else may hold, or that is not understood', t => {
   t.notThrows(() =>
     forAnyView((given, leases) => {
-      const taken = new Set(leases.filter(isTaken).map(each => each.name));
+      const taken = new Set(leases.filter(each => isTaken(each) || isPuzzling(each)).map(each => each.name));
       return only(plan(given).actions, 'writeRecord').every(write => !taken.has(write.lease.name));
     }),
   );
@@ -425,6 +561,44 @@ test('no plan opens or creates a name while an old one may be held', t => {
       const {actions} = plan(given);
       const [create] = only(actions, 'createLease');
       return !steps(actions).includes('open') && (!create || create.record.holderIdentity !== undefined);
+    }),
+  );
+});
+
+test('no plan leaves two names open: the old ones are taken first, and the new one is closed while one is held', t => {
+  t.notThrows(() =>
+    forAnyView(given => {
+      const {actions} = plan(given);
+      if (!given.lease && only(actions, 'createLease').length === 0) return true;
+      const done = steps(actions);
+      const sealed = only(actions, 'writeRecord').filter(each => each.purpose === 'seal');
+      const left = (given.predecessors ?? []).filter(isLeft);
+      const first = done.findIndex(step => step === 'open' || step === 'createLease');
+      const isFree =
+        given.lease &&
+        !isTaken(given.lease) &&
+        !isOurs(given.lease) &&
+        !isPuzzling(given.lease) &&
+        given.lease.labels['leasepolicy.dev/origin'] !== undefined;
+      return (
+        left.length === sealed.length &&
+        left.every(each => sealed.some(seal => seal.lease.name === each.name)) &&
+        (first < 0 || done.lastIndexOf('seal') < first) &&
+        done.includes('close') === (isFree === true && given.predecessors?.some(isTaken) === true)
+      );
+    }),
+  );
+});
+
+test('no plan outsleeps the end of an old hold', t => {
+  t.notThrows(() =>
+    forAnyView(given => {
+      const {actions, requeueAfterMs = Number.POSITIVE_INFINITY} = plan(given);
+      if (!given.lease && only(actions, 'createLease').length === 0) return true;
+      const ends = (given.predecessors ?? [])
+        .filter(each => isTaken(each) && hasTime(each) && each.durationSeconds !== undefined)
+        .map(each => each.changedAtMs + (each.durationSeconds ?? 0) * 1000 - now.monotonicMs);
+      return ends.every(end => requeueAfterMs <= end);
     }),
   );
 });

@@ -33,6 +33,26 @@ const PROBLEMS: [why: string, problems: string[], expected: RegExp[]][] = [
     policy().forKinds('Deployment', 'StatefulSet').template('{prefix}-{name}').problems(),
     [/^naming\.template/],
   ],
+  [
+    'kinds that differ only by case, in a template without hash',
+    policy().forKinds('StatefulSet', 'Statefulset').template('{kind}-{name}').problems(),
+    [/^naming\.template: "\{kind\}-\{name\}" could give two subjects one Lease: use \{hash\}$/],
+  ],
+  [
+    'one kind of two groups, in a template without hash',
+    policy().forKinds('Deployment', 'Deployment').template('{kind}-{name}').problems(),
+    [/^naming\.template/],
+  ],
+  [
+    'a label in a template without hash',
+    policy().template('{label:tier}.{name}').problems(),
+    [/^naming\.template: "\{label:tier\}\.\{name\}" could give two subjects one Lease: use \{hash\}$/],
+  ],
+  [
+    'a label beside the name alone, in a template without hash',
+    policy().template('{name}-{label:constructor}').problems(),
+    [/^naming\.template/],
+  ],
   ['a template without name', policy().template('{prefix}').problems(), [/^naming\.template/]],
 ];
 
@@ -54,6 +74,14 @@ const ACCEPTED = {
   'a template that keeps kinds apart': policy()
     .forKinds('Deployment', 'StatefulSet')
     .template('{kind}-{name}'),
+  'kinds that differ only by case, told apart by the hash': policy()
+    .forKinds('StatefulSet', 'Statefulset')
+    .hashing('kind', 'name'),
+  'a label beside the hash': policy().template('{label:tier}-{hash}'),
+  'a label in the hash': policy().hashing('label:tier', 'name'),
+  'a label in a hash that the template does not use': policy()
+    .hashing('label:tier', 'name')
+    .template('{prefix}-{name}'),
   'a template with namespace and name in the namespaces of the workloads':
     policy().template('{namespace}-{name}'),
 };

@@ -34,6 +34,18 @@ const TABLE: [selector: LabelSelector, labels: Labels, expected: boolean][] = [
   [one('tier', 'DoesNotExist'), {tier: ''}, false],
   [one('tier', 'DoesNotExist'), {}, true],
   [{matchLabels: {app: 'api'}, ...one('tier', 'Exists')}, {app: 'api'}, false],
+  ...['constructor', 'toString'].flatMap((key): [LabelSelector, Labels, boolean][] => [
+    [{matchLabels: {[key]: 'x'}}, {[key]: 'x'}, true],
+    [{matchLabels: {[key]: 'x'}}, {}, false],
+    [one(key, 'In', 'x'), {[key]: 'x'}, true],
+    [one(key, 'In', 'x'), {}, false],
+    [one(key, 'NotIn', 'x'), {[key]: 'x'}, false],
+    [one(key, 'NotIn', 'x'), {}, true],
+    [one(key, 'Exists'), {[key]: ''}, true],
+    [one(key, 'Exists'), {}, false],
+    [one(key, 'DoesNotExist'), {[key]: ''}, false],
+    [one(key, 'DoesNotExist'), {}, true],
+  ]),
   [{matchLabels: {app: 'api'}, ...one('tier', 'Exists')}, {app: 'api', tier: 'web'}, true],
 ];
 
