@@ -5,6 +5,7 @@ import {GROUP, type KubeObject, LABELS, VERSION} from './api/objects.ts';
 import type {Config} from './config.ts';
 import {collectionController} from './controllers/collection.ts';
 import type {Controller} from './controllers/controller.ts';
+import type {WorkloadSource} from './controllers/in-force.ts';
 import {leaseController} from './controllers/lease.ts';
 import {policyController} from './controllers/policy.ts';
 import {
@@ -18,7 +19,7 @@ import {Reconciler} from './controllers/reconciler.ts';
 import {registryController} from './controllers/registry.ts';
 import {metricSources} from './controllers/sources.ts';
 import {workloadController} from './controllers/workload.ts';
-import {type WorkloadSource, World} from './controllers/world.ts';
+import {World} from './controllers/world.ts';
 import {type ApiError, messageOf} from './errors.ts';
 import {ApiClient} from './runtime/client.ts';
 import {systemClock} from './runtime/clock.ts';

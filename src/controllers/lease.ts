@@ -63,7 +63,7 @@ function subjectCheck(lease: LeaseView, world: World, rules: Rules): SubjectChec
   if (!isManaged(lease)) return {expect: 'nothing'};
   const id = world.subjectOf(lease);
   const [resource, namespace, name] = id?.split('/') ?? [];
-  const source = rules.kinds.map(ref => world.source(ref)).find(each => each?.resource === resource);
+  const source = rules.kinds.map(ref => world.inForce.source(ref)).find(each => each?.resource === resource);
   if (!source || id === undefined) return undefined;
   const path = `${source.root}/namespaces/${namespace}/${source.plural}/${name}`;
   const living = world.workload(id);

@@ -11,7 +11,7 @@ export const policyController: Controller<Observed> = {
   name: 'policy',
   observe(policy, world): Observed {
     const row = world.policies.get(policy);
-    const acceptance = world.acceptance.get(policy);
+    const acceptance = world.inForce.acceptance.get(policy);
     if (!row || !acceptance) return undefined;
     const tally = world.ledger.tally(policy);
     const subjects = world.claims.count(policy);

@@ -1,12 +1,12 @@
 /** Everything that this process knows of the cluster: stores, rules in force and claims, kept in step by events. */
-import type {KindRef, LeasePolicySpec} from '../api/leasepolicy.ts';
+import type {KindRef} from '../api/leasepolicy.ts';
 import {LABELS} from '../api/objects.ts';
 import {type Claim, ClaimIndex, claimOf, leaseKeyOf, type Workload, workloadId} from '../core/claims.ts';
 import {isManaged, type LeaseView} from '../core/lifetime.ts';
-import type {Acceptance} from '../core/plan-policy.ts';
-import {compile, type Rules} from '../core/rules.ts';
+import type {Rules} from '../core/rules.ts';
 import type {KindAnswer} from '../runtime/kinds.ts';
 import {type Change, Store} from '../runtime/store.ts';
+import {InForce, type WorkloadSource} from './in-force.ts';
 import {LeaseIndex} from './lease-index.ts';
 import {Ledger} from './ledger.ts';
 import type {NamespaceRow, PolicyRow, RegistryRow, WorkloadRow} from './project.ts';
@@ -14,19 +14,6 @@ import type {NamespaceRow, PolicyRow, RegistryRow, WorkloadRow} from './project.
 /** Writes to registries and status that are caused by many events at once are made once, after this wait. */
 const COALESCE_REGISTRY_MS = 200;
 const COALESCE_STATUS_MS = 500;
-
-export type WorkloadSource = {
-  readonly ref: KindRef;
-  readonly resource: string;
-  /** Path of the API group, such as /apis/apps/v1. */
-  readonly root: string;
-  readonly group: string;
-  readonly version: string;
-  readonly plural: string;
-  readonly store: Store<WorkloadRow>;
-  /** Why the workloads can't be listed. */
-  problem: string | undefined;
-};
 
 export type WorldOptions = {
   /** The Lease of our own election, namespace/name. */
@@ -43,9 +30,7 @@ export class World {
   readonly registries = new Store<RegistryRow>(change => this.#wantRegistry(namespaceOf(change.row.key), 0));
   readonly namespaces = new Store<NamespaceRow>(change => this.#namespaceChanged(change));
   readonly leases = new Store<LeaseView>(change => this.#leaseChanged(change));
-  readonly sources = new Map<string, WorkloadSource>();
-  readonly rules = new Map<string, Rules>();
-  readonly acceptance = new Map<string, Acceptance>();
+  readonly inForce: InForce;
   readonly claims = new ClaimIndex();
   readonly leaseIndex = new LeaseIndex();
   readonly ledger = new Ledger(
@@ -62,12 +47,27 @@ export class World {
 
   constructor(options: WorldOptions) {
     this.options = options;
+    this.inForce = new InForce({
+      kinds: options.kinds,
+      watchKind: options.watchKind,
+      onWorkload: change => this.#workloadChanged(change),
+      onRules: () => this.#rulesChanged(),
+    });
+  }
+
+  /** The rules of each policy that is in force. */
+  get rules(): ReadonlyMap<string, Rules> {
+    return this.inForce.rules;
+  }
+
+  get sources(): ReadonlyMap<string, WorkloadSource> {
+    return this.inForce.sources;
   }
 
   /** Whether the base stores, and those of every kind that a policy in force names, are complete or known to fail. */
   get ready(): boolean {
     const base = [this.policies, this.registries, this.namespaces, this.leases].every(store => store.ready);
-    const asked = [...this.acceptance.values()].every(each => each.accepted !== undefined);
+    const asked = [...this.inForce.acceptance.values()].every(each => each.accepted !== undefined);
     return (
       base &&
       asked &&
@@ -77,11 +77,7 @@ export class World {
 
   /** Whether every workload that these rules could select is in the caches. */
   subjectsKnown(rules: Rules): boolean {
-    return this.namespaces.ready && rules.kinds.every(ref => this.source(ref)?.store.ready === true);
-  }
-
-  source(ref: KindRef): WorkloadSource | undefined {
-    return this.sources.get(`${ref.apiVersion} ${ref.kind}`);
+    return this.namespaces.ready && rules.kinds.every(ref => this.inForce.source(ref)?.store.ready === true);
   }
 
   workload(id: string): Workload | undefined {
@@ -122,105 +118,34 @@ export class World {
 
   /** A kind's look-up or list has come to an answer. */
   kindChanged(ref: KindRef): void {
-    const named = (kinds: readonly KindRef[] = []) =>
-      kinds.some(each => each.apiVersion === ref.apiVersion && each.kind === ref.kind);
-    for (const row of this.policies.values()) {
-      if (named(row.spec.subjects.workloads.kinds) || named(this.rules.get(row.key)?.kinds))
-        this.#refresh(row);
-    }
+    for (const row of this.policies.values()) if (this.inForce.concerns(row, ref)) this.#refresh(row);
   }
 
-  workloadChanged(change: Change<WorkloadRow>): void {
+  #workloadChanged(change: Change<WorkloadRow>): void {
     const {row} = change;
     if (change.type === 'modified' && change.previous && sameWorkload(change.previous, row)) return;
     this.#claim(row, change.type === 'deleted');
   }
 
   #policyChanged(change: Change<PolicyRow>): void {
-    const {key} = change.row;
-    if (change.type !== 'deleted') {
-      if (change.type === 'modified' && change.previous?.generation === change.row.generation) return;
-      this.#refresh(change.row);
-      return;
+    const {row} = change;
+    if (change.type === 'deleted') {
+      this.stopped.delete(row.key);
+      this.inForce.forget(row.key);
+      this.ledger.forget(row.key);
+    } else if (change.type === 'added' || change.previous?.generation !== row.generation) {
+      this.#refresh(row);
     }
-    this.acceptance.delete(key);
-    this.stopped.delete(key);
-    this.#enforce(key, undefined);
-    this.ledger.forget(key);
   }
 
-  /** Judges a policy's spec, and puts it in force when it can be; else what was in force last stays. */
   #refresh(row: PolicyRow): void {
-    const compiled = compile(row.key, row.generation, row.spec);
-    const acceptance: Acceptance = Array.isArray(compiled)
-      ? {accepted: false, reason: 'InvalidSpec', message: compiled.join('; ')}
-      : this.#acceptKinds(compiled);
-    this.acceptance.set(row.key, acceptance);
-    if (acceptance.accepted === true) this.#enforce(row.key, compiled as Rules);
-    else this.#stay(row);
+    this.inForce.judge(row);
     this.wantStatus([row.key], 0);
     this.options.enqueue(`collection/${row.key}`);
   }
 
-  /** Leaves in force what is, also that from before this process began. */
-  #stay(row: PolicyRow): void {
-    if (!this.rules.has(row.key)) this.#enforce(row.key, this.#lastAccepted(row));
-    const rules = this.rules.get(row.key);
-    if (rules) this.#acceptKinds(rules);
-  }
-
-  /** The version that an earlier leader had in force, from status. */
-  #lastAccepted({key, status}: PolicyRow): Rules | undefined {
-    if (!status?.lastAccepted) return undefined;
-    const {generation, spec} = status.lastAccepted;
-    let parsed: LeasePolicySpec;
-    try {
-      parsed = JSON.parse(spec) as LeasePolicySpec;
-    } catch {
-      return undefined; // not what we wrote: nothing is in force until the spec is accepted
-    }
-    const compiled = compile(key, generation, parsed);
-    return Array.isArray(compiled) ? undefined : compiled;
-  }
-
-  #acceptKinds({kinds}: Rules): Acceptance {
-    const answers = kinds.map(ref => this.#acceptKind(ref));
-    return (
-      answers.find(each => each.accepted === false) ??
-      answers.find(each => each.accepted === undefined) ?? {accepted: true}
-    );
-  }
-
-  #acceptKind(ref: KindRef): Acceptance {
-    const answer = this.options.kinds.get(ref.apiVersion, ref.kind);
-    if (answer.state === 'asking')
-      return {accepted: undefined, message: `looking up ${ref.kind} in ${ref.apiVersion}`};
-    if (answer.state === 'refused') return {accepted: false, reason: answer.reason, message: answer.message};
-    const source = this.source(ref) ?? this.#start(ref, answer);
-    if (source.problem === undefined || source.store.ready) return {accepted: true};
-    return {accepted: false, reason: 'KindNotReadable', message: source.problem};
-  }
-
-  #start(ref: KindRef, {group, version, plural}: KindAnswer & {state: 'served'}): WorkloadSource {
-    const source: WorkloadSource = {
-      ref,
-      resource: group === '' ? plural : `${plural}.${group}`,
-      root: group === '' ? `/api/${version}` : `/apis/${group}/${version}`,
-      group,
-      version,
-      plural,
-      store: new Store(change => this.workloadChanged(change)),
-      problem: undefined,
-    };
-    this.sources.set(`${ref.apiVersion} ${ref.kind}`, source);
-    this.options.watchKind(source);
-    return source;
-  }
-
-  /** Puts rules in force, or takes them out, and looks at everything that they concern. */
-  #enforce(policy: string, rules: Rules | undefined): void {
-    if (rules) this.rules.set(policy, rules);
-    else if (!this.rules.delete(policy)) return;
+  /** Looks anew at everything that the rules in force concern. */
+  #rulesChanged(): void {
     for (const source of this.sources.values())
       for (const row of source.store.values()) this.#claim(row, false);
     for (const lease of this.leases.values()) this.options.enqueue(`lease/${lease.key}`);
@@ -297,7 +222,7 @@ export class World {
     const [kind, name] = [parts[0], parts.at(-1)];
     const namespace = parts.length === 3 ? parts[1] : lease.namespace;
     const ref = this.rules.get(lease.labels[LABELS.policy] ?? '')?.kinds.find(each => each.kind === kind);
-    const source = ref && this.source(ref);
+    const source = ref && this.inForce.source(ref);
     return source && `${source.resource}/${namespace}/${name}`;
   }
 }

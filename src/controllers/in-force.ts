@@ -1,0 +1,132 @@
+/** Which policies are in force, and the workloads of the kinds that they name. */
+import type {KindRef, LeasePolicySpec} from '../api/leasepolicy.ts';
+import type {Acceptance} from '../core/plan-policy.ts';
+import {compile, type Rules} from '../core/rules.ts';
+import type {KindAnswer} from '../runtime/kinds.ts';
+import {type Change, Store} from '../runtime/store.ts';
+import type {PolicyRow, WorkloadRow} from './project.ts';
+
+/** The workloads of one kind. */
+export type WorkloadSource = {
+  readonly ref: KindRef;
+  /** The resource with its group, such as deployments.apps. */
+  readonly resource: string;
+  /** Path of the API group, such as /apis/apps/v1. */
+  readonly root: string;
+  readonly group: string;
+  readonly version: string;
+  readonly plural: string;
+  readonly store: Store<WorkloadRow>;
+  /** Why the workloads can't be listed. */
+  problem: string | undefined;
+};
+
+export type InForceOptions = {
+  kinds: {get(apiVersion: string, kind: string): KindAnswer};
+  /** Starts to watch a kind. */
+  watchKind: (source: WorkloadSource) => void;
+  onWorkload: (change: Change<WorkloadRow>) => void;
+  /** Told when rules came into force or went out of it. */
+  onRules: () => void;
+};
+
+export class InForce {
+  readonly rules = new Map<string, Rules>();
+  readonly acceptance = new Map<string, Acceptance>();
+  readonly sources = new Map<string, WorkloadSource>();
+  readonly #options: InForceOptions;
+
+  constructor(options: InForceOptions) {
+    this.#options = options;
+  }
+
+  source(ref: KindRef): WorkloadSource | undefined {
+    return this.sources.get(`${ref.apiVersion} ${ref.kind}`);
+  }
+
+  /** Whether the policy, as it is or as it is in force, names the kind. */
+  concerns(row: PolicyRow, ref: KindRef): boolean {
+    const named = (kinds: readonly KindRef[] = []) =>
+      kinds.some(each => each.apiVersion === ref.apiVersion && each.kind === ref.kind);
+    return named(row.spec.subjects.workloads.kinds) || named(this.rules.get(row.key)?.kinds);
+  }
+
+  /** Judges a policy's spec, and puts it in force when it can be; else what was in force last stays. */
+  judge(row: PolicyRow): void {
+    const compiled = compile(row.key, row.generation, row.spec);
+    const acceptance: Acceptance = Array.isArray(compiled)
+      ? {accepted: false, reason: 'InvalidSpec', message: compiled.join('; ')}
+      : this.#acceptKinds(compiled);
+    this.acceptance.set(row.key, acceptance);
+    if (acceptance.accepted === true) this.#enforce(row.key, compiled as Rules);
+    else this.#stay(row);
+  }
+
+  /** Takes a policy that is deleted out of force. */
+  forget(policy: string): void {
+    this.acceptance.delete(policy);
+    this.#enforce(policy, undefined);
+  }
+
+  #enforce(policy: string, rules: Rules | undefined): void {
+    if (rules) this.rules.set(policy, rules);
+    else if (!this.rules.delete(policy)) return;
+    this.#options.onRules();
+  }
+
+  /** Leaves in force what is, also that from before this process began. */
+  #stay(row: PolicyRow): void {
+    if (!this.rules.has(row.key)) this.#enforce(row.key, lastAccepted(row));
+    const rules = this.rules.get(row.key);
+    if (rules) this.#acceptKinds(rules);
+  }
+
+  #acceptKinds({kinds}: Rules): Acceptance {
+    const answers = kinds.map(ref => this.#acceptKind(ref));
+    return (
+      answers.find(each => each.accepted === false) ??
+      answers.find(each => each.accepted === undefined) ?? {accepted: true}
+    );
+  }
+
+  #acceptKind(ref: KindRef): Acceptance {
+    const answer = this.#options.kinds.get(ref.apiVersion, ref.kind);
+    if (answer.state === 'asking') {
+      return {accepted: undefined, message: `looking up ${ref.kind} in ${ref.apiVersion}`};
+    }
+    if (answer.state === 'refused') return {accepted: false, reason: answer.reason, message: answer.message};
+    const source = this.source(ref) ?? this.#start(ref, answer);
+    if (source.problem === undefined || source.store.ready) return {accepted: true};
+    return {accepted: false, reason: 'KindNotReadable', message: source.problem};
+  }
+
+  #start(ref: KindRef, {group, version, plural}: KindAnswer & {state: 'served'}): WorkloadSource {
+    const source: WorkloadSource = {
+      ref,
+      resource: group === '' ? plural : `${plural}.${group}`,
+      root: group === '' ? `/api/${version}` : `/apis/${group}/${version}`,
+      group,
+      version,
+      plural,
+      store: new Store(this.#options.onWorkload),
+      problem: undefined,
+    };
+    this.sources.set(`${ref.apiVersion} ${ref.kind}`, source);
+    this.#options.watchKind(source);
+    return source;
+  }
+}
+
+/** The version that an earlier leader had in force, from status. */
+function lastAccepted({key, status}: PolicyRow): Rules | undefined {
+  if (!status?.lastAccepted) return undefined;
+  const {generation, spec} = status.lastAccepted;
+  let parsed: LeasePolicySpec;
+  try {
+    parsed = JSON.parse(spec) as LeasePolicySpec;
+  } catch {
+    return undefined; // not what we wrote: nothing is in force until the spec is accepted
+  }
+  const compiled = compile(key, generation, parsed);
+  return Array.isArray(compiled) ? undefined : compiled;
+}
