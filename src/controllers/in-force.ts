@@ -69,6 +69,7 @@ export class InForce {
   }
 
   #enforce(policy: string, rules: Rules | undefined): void {
+    if (rules && this.rules.get(policy)?.generation === rules.generation) return;
     if (rules) this.rules.set(policy, rules);
     else if (!this.rules.delete(policy)) return;
     this.#options.onRules();

@@ -3,12 +3,13 @@ import {LABELS} from '../api/objects.ts';
 import type {LeaseView} from '../core/lifetime.ts';
 
 export class LeaseIndex {
-  readonly #bySubject = new Map<string, readonly string[]>();
+  /** By policy, namespace and subject; joining them for each look-up would cost more than the rest of it. */
+  readonly #bySubject = new Map<string, Map<string, Map<string, readonly string[]>>>();
   readonly #byNamespace = new Map<string, Set<string>>();
 
   /** Keys of the Leases of a subject under a policy: its present name and earlier ones. */
   ofSubject(policy: string, namespace: string, subject: string): readonly string[] {
-    return this.#bySubject.get(`${policy} ${namespace} ${subject}`) ?? [];
+    return this.#bySubject.get(policy)?.get(namespace)?.get(subject) ?? [];
   }
 
   inNamespace(namespace: string): Iterable<string> {
@@ -16,28 +17,41 @@ export class LeaseIndex {
   }
 
   put(lease: LeaseView, previous: LeaseView | undefined): void {
-    const known = this.#byNamespace.get(lease.namespace) ?? new Set();
-    this.#byNamespace.set(lease.namespace, known.add(lease.key));
-    const [before, now] = [previous && subjectKey(previous), subjectKey(lease)];
-    if (before === now) return;
-    if (previous && before !== undefined) this.#unbind(before, previous.key);
-    if (now !== undefined) this.#bySubject.set(now, [...(this.#bySubject.get(now) ?? []), lease.key]);
+    entry(this.#byNamespace, lease.namespace, () => new Set<string>()).add(lease.key);
+    if (previous && policyOf(previous) === policyOf(lease) && previous.subject === lease.subject) return;
+    if (previous) this.#unbind(previous);
+    this.#bind(lease);
   }
 
   remove(lease: LeaseView): void {
     this.#byNamespace.get(lease.namespace)?.delete(lease.key);
-    const bound = subjectKey(lease);
-    if (bound !== undefined) this.#unbind(bound, lease.key);
+    this.#unbind(lease);
   }
 
-  #unbind(subject: string, key: string): void {
-    const rest = (this.#bySubject.get(subject) ?? []).filter(other => other !== key);
-    if (rest.length > 0) this.#bySubject.set(subject, rest);
-    else this.#bySubject.delete(subject);
+  #bind(lease: LeaseView): void {
+    const [policy, {subject}] = [policyOf(lease), lease];
+    if (policy === undefined || subject === undefined) return;
+    const ofPolicy = entry(this.#bySubject, policy, () => new Map<string, Map<string, readonly string[]>>());
+    const ofNamespace = entry(ofPolicy, lease.namespace, () => new Map<string, readonly string[]>());
+    ofNamespace.set(subject, [...(ofNamespace.get(subject) ?? []), lease.key]);
+  }
+
+  #unbind(lease: LeaseView): void {
+    const [policy, {subject, namespace}] = [policyOf(lease), lease];
+    if (policy === undefined || subject === undefined) return;
+    const rest = this.ofSubject(policy, namespace, subject).filter(key => key !== lease.key);
+    const ofNamespace = this.#bySubject.get(policy)?.get(namespace);
+    if (rest.length > 0) ofNamespace?.set(subject, rest);
+    else ofNamespace?.delete(subject);
   }
 }
 
-function subjectKey({labels, namespace, subject}: LeaseView): string | undefined {
-  const policy = labels[LABELS.policy];
-  return policy === undefined || subject === undefined ? undefined : `${policy} ${namespace} ${subject}`;
+const policyOf = ({labels}: LeaseView): string | undefined => labels[LABELS.policy];
+
+function entry<K, V>(map: Map<K, V>, key: K, make: () => V): V {
+  const known = map.get(key);
+  if (known !== undefined) return known;
+  const made = make();
+  map.set(key, made);
+  return made;
 }

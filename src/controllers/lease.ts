@@ -1,7 +1,6 @@
 /** Judges each Lease: its state, its findings, and whether it is garbage. */
 import {LABELS} from '../api/objects.ts';
 import type {SubjectCheck} from '../core/action.ts';
-import {leaseKeyOf} from '../core/claims.ts';
 import {isManaged, type LeaseView} from '../core/lifetime.ts';
 import {type LeaseObservation, type LeasePlan, planLease} from '../core/plan-lease.ts';
 import {exemption, type Rules} from '../core/rules.ts';
@@ -73,7 +72,7 @@ function subjectCheck(lease: LeaseView, world: World, rules: Rules): SubjectChec
 function allowedNames(namespace: string, world: World): string {
   const names = new Set<string>();
   for (const claim of world.claims.inNamespace(namespace)) {
-    const key = leaseKeyOf(claim);
+    const key = claim.leaseKey;
     if (key?.startsWith(`${namespace}/`)) names.add(key.slice(namespace.length + 1));
   }
   const shown = [...names].sort().slice(0, NAMES_IN_MESSAGE);

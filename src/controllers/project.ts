@@ -110,6 +110,7 @@ export function projectWorkload(resource: string, apiVersion: string, kind: stri
     return {
       key: `${namespace}/${name}`,
       resourceVersion,
+      id: `${resource}/${namespace}/${name}`,
       resource,
       apiVersion,
       kind,

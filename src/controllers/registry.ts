@@ -1,6 +1,6 @@
 /** Keeps each governed namespace's LeaseRegistry. */
 import {REGISTRY_NAME} from '../api/objects.ts';
-import {type Claim, leaseKeyOf} from '../core/claims.ts';
+import type {Claim} from '../core/claims.ts';
 import {isHeldByOthers} from '../core/lifetime.ts';
 import {planRegistry, type RegistryObservation} from '../core/plan-registry.ts';
 import type {Now} from '../core/plan-workload.ts';
@@ -33,7 +33,7 @@ function goesOn(key: string, transitions: number, world: World): boolean {
 }
 
 function keepsName(claim: Claim, world: World): boolean {
-  const key = leaseKeyOf(claim);
+  const key = claim.leaseKey;
   return key !== undefined && world.claims.winner(key) === claim;
 }
 
@@ -41,7 +41,7 @@ function heldOldNames(claim: Claim, namespace: string, world: World, now: Now) {
   if (claim.leaseNamespace !== namespace) return [];
   return world.leaseIndex
     .ofSubject(claim.policy, namespace, claim.subject)
-    .filter(key => key !== leaseKeyOf(claim))
+    .filter(key => key !== claim.leaseKey)
     .flatMap(key => world.leases.get(key) ?? [])
     .filter(lease => isHeldByOthers(lease, now.monotonicMs))
     .map(lease => ({lease, claim}));

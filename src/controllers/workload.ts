@@ -1,7 +1,7 @@
 /** Gives each selected workload its Lease. */
 
 import {REGISTRY_NAME} from '../api/objects.ts';
-import {type Claim, leaseKeyOf} from '../core/claims.ts';
+import type {Claim} from '../core/claims.ts';
 import {type ClaimView, planWorkload, type WorkloadObservation} from '../core/plan-workload.ts';
 import type {Controller} from './controller.ts';
 import type {World} from './world.ts';
@@ -25,7 +25,7 @@ export const workloadController: Controller<WorkloadObservation> = {
 function claimView(claim: Claim, world: World): ClaimView | undefined {
   const rules = world.rules.get(claim.policy);
   if (!rules) return undefined;
-  const key = leaseKeyOf(claim);
+  const key = claim.leaseKey;
   const bound = world.leaseIndex.ofSubject(claim.policy, claim.leaseNamespace, claim.subject);
   const registry = world.registries.get(`${claim.leaseNamespace}/${REGISTRY_NAME}`);
   const name = 'name' in claim.result ? claim.result.name : '';

@@ -1,7 +1,7 @@
 /** Everything that this process knows of the cluster: stores, rules in force and claims, kept in step by events. */
 import type {KindRef} from '../api/leasepolicy.ts';
 import {LABELS} from '../api/objects.ts';
-import {type Claim, ClaimIndex, claimOf, leaseKeyOf, type Workload, workloadId} from '../core/claims.ts';
+import {type Claim, ClaimIndex, claimOf, type Workload} from '../core/claims.ts';
 import {isManaged, type LeaseView} from '../core/lifetime.ts';
 import type {Rules} from '../core/rules.ts';
 import type {KindAnswer} from '../runtime/kinds.ts';
@@ -101,7 +101,7 @@ export class World {
   enqueueAll(): void {
     const {enqueue} = this.options;
     for (const source of this.sources.values()) {
-      for (const row of source.store.values()) enqueue(`workload/${workloadId(row)}`);
+      for (const row of source.store.values()) enqueue(`workload/${row.id}`);
     }
     for (const lease of this.leases.values()) enqueue(`lease/${lease.key}`);
     for (const row of this.namespaces.values()) enqueue(`registry/${row.key}`);
@@ -119,6 +119,8 @@ export class World {
   /** A kind's look-up or list has come to an answer. */
   kindChanged(ref: KindRef): void {
     for (const row of this.policies.values()) if (this.inForce.concerns(row, ref)) this.#refresh(row);
+    // Now that its workloads are known, what seemed to have no subject may have one, and the other way round.
+    for (const lease of this.leases.values()) this.options.enqueue(`lease/${lease.key}`);
   }
 
   #workloadChanged(change: Change<WorkloadRow>): void {
@@ -168,7 +170,7 @@ export class World {
 
   /** Computes the claims of a workload anew, and wants a look at all that they concern. */
   #claim(workload: WorkloadRow, gone: boolean): void {
-    const id = workloadId(workload);
+    const id = workload.id;
     const labels = this.namespaces.get(workload.namespace)?.labels;
     const claims: Claim[] = [];
     if (!gone && labels) {
@@ -182,13 +184,13 @@ export class World {
     const concerned = [...before, ...claims];
     const rivals = this.claims.set(id, claims).flatMap(key => this.claims.claimants(key));
     this.options.enqueue(`workload/${id}`);
-    for (const {workload: rival} of rivals) this.options.enqueue(`workload/${workloadId(rival)}`);
+    for (const {workload: rival} of rivals) this.options.enqueue(`workload/${rival.id}`);
     for (const claim of concerned) this.#wantLeases(claim);
     this.wantStatus(new Set(concerned.map(claim => claim.policy)));
   }
 
   #wantLeases(claim: Claim): void {
-    const key = leaseKeyOf(claim);
+    const key = claim.leaseKey;
     if (key !== undefined) this.options.enqueue(`lease/${key}`);
     for (const other of this.leaseIndex.ofSubject(claim.policy, claim.leaseNamespace, claim.subject)) {
       this.options.enqueue(`lease/${other}`);
@@ -208,8 +210,7 @@ export class World {
     else this.leaseIndex.put(row, previous);
     if (previous && isHeartbeat(previous, row)) return;
     this.options.enqueue(`lease/${row.key}`);
-    for (const claim of this.claims.claimants(row.key))
-      this.options.enqueue(`workload/${workloadId(claim.workload)}`);
+    for (const claim of this.claims.claimants(row.key)) this.options.enqueue(`workload/${claim.workload.id}`);
     if (!isManaged(row) || row.subject === undefined) return;
     const subject = this.subjectOf(row);
     if (subject) this.options.enqueue(`workload/${subject}`);

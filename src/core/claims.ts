@@ -5,6 +5,8 @@ import type {Labels} from './selector.ts';
 
 /** What the caches keep of a workload. */
 export type Workload = {
+  /** resource/namespace/name, such as deployments.apps/shop/api: unique among all workloads. */
+  readonly id: string;
   /** The resource with its group, such as deployments.apps. */
   readonly resource: string;
   readonly apiVersion: string;
@@ -18,9 +20,6 @@ export type Workload = {
   readonly serviceAccount: string;
 };
 
-/** resource/namespace/name, such as deployments.apps/shop/api: unique among all workloads. */
-export const workloadId = ({resource, namespace, name}: Workload) => `${resource}/${namespace}/${name}`;
-
 /** One workload's claim to one Lease under one policy. */
 export type Claim = {
   readonly policy: string;
@@ -29,6 +28,8 @@ export type Claim = {
   /** Kind/name, or Kind/namespace/name when the Lease is elsewhere. */
   readonly subject: string;
   readonly result: NameResult;
+  /** namespace/name of the Lease, undefined when it has no valid name. */
+  readonly leaseKey: string | undefined;
 };
 
 /** How a subject is written in the registry and on its Lease. */
@@ -47,18 +48,15 @@ export function claimOf(workload: Workload, namespaceLabels: Labels, rules: Rule
   if (!rules.governsNamespace(workload.namespace, namespaceLabels) || !rules.selectsWorkload(workload.labels))
     return;
   const leaseNamespace = rules.lease.namespace || workload.namespace;
+  const result = rules.nameOf(workload);
   return {
     policy: rules.policy,
     workload,
     leaseNamespace,
     subject: subjectText(workload, leaseNamespace),
-    result: rules.nameOf(workload),
+    result,
+    leaseKey: 'name' in result ? `${leaseNamespace}/${result.name}` : undefined,
   };
-}
-
-/** The key of the Lease that a claim is for, or undefined when it has no valid name. */
-export function leaseKeyOf(claim: Claim): string | undefined {
-  return 'name' in claim.result ? `${claim.leaseNamespace}/${claim.result.name}` : undefined;
 }
 
 /** A mutable index; every method is synchronous. */
@@ -75,7 +73,7 @@ export class ClaimIndex {
     for (const claim of claims) this.#add(claim);
     if (claims.length > 0) this.#byWorkload.set(id, claims);
     else this.#byWorkload.delete(id);
-    return [...before, ...claims].flatMap(claim => leaseKeyOf(claim) ?? []);
+    return [...before, ...claims].flatMap(claim => claim.leaseKey ?? []);
   }
 
   of(id: string): readonly Claim[] {
@@ -101,7 +99,7 @@ export class ClaimIndex {
   }
 
   #add(claim: Claim): void {
-    const key = leaseKeyOf(claim);
+    const key = claim.leaseKey;
     if (key !== undefined) this.#byLease.set(key, [...this.claimants(key), claim].sort(byAge));
     for (const namespace of [claim.leaseNamespace, claim.workload.namespace]) {
       const set = this.#byNamespace.get(namespace) ?? new Set();
@@ -111,7 +109,7 @@ export class ClaimIndex {
   }
 
   #remove(claim: Claim): void {
-    const key = leaseKeyOf(claim);
+    const key = claim.leaseKey;
     if (key !== undefined) {
       const rest = this.claimants(key).filter(other => other !== claim);
       if (rest.length > 0) this.#byLease.set(key, rest);

@@ -72,7 +72,7 @@ function planUnclaimed(
   state: Lifetime,
   now: Now,
 ): LeasePlan {
-  if (isManaged(lease)) plan.findings.push(...orphanFinding(rules, lease, state));
+  if (isManaged(lease)) plan.findings.push(...orphanFinding(observed, rules, lease, state));
   const garbage = garbageOf(observed, rules, lease, state, now);
   const mark = isManaged(lease) ? orphanMark(rules, lease, state, now) : undefined;
   if (mark) plan.actions.push(mark);
@@ -135,7 +135,12 @@ function leaseRef(lease: LeaseView | undefined): ObjectRef {
   return {apiVersion: 'coordination.k8s.io/v1', kind: 'Lease', namespace, name, uid};
 }
 
-function orphanFinding(rules: Rules, lease: LeaseView, state: Lifetime): Finding[] {
+function orphanFinding(
+  {check}: LeaseObservation,
+  rules: Rules,
+  lease: LeaseView,
+  state: Lifetime,
+): Finding[] {
   const subject = lease.subject ?? 'its subject';
   const report = (message: string): Finding[] => [
     {policy: rules.policy, reason: 'OrphanedLease', about: leaseRef(lease), message},
@@ -146,13 +151,11 @@ function orphanFinding(rules: Rules, lease: LeaseView, state: Lifetime): Finding
     );
   }
   if (state !== 'orphaned') return [];
-  if (lease.subject === undefined)
-    return report(`nobody holds Lease ${lease.name} and it names no subject: it stays`);
-  const {mode} = rules.collection;
-  const fate =
-    mode === 'Managed' || mode === 'All'
-      ? `it is deleted after ${rules.collection.ttlSeconds} seconds`
-      : `garbageCollection.mode is ${mode}, so it stays`;
+  const {mode, ttlSeconds} = rules.collection;
+  let fate = `it is deleted after ${ttlSeconds} seconds`;
+  if (mode !== 'Managed' && mode !== 'All') fate = `garbageCollection.mode is ${mode}, so it stays`;
+  else if (!check || !lease.subject)
+    fate = 'its kind is not one of the policy, so nobody can tell and it stays';
   return report(`nobody holds Lease ${lease.name} and it is no longer the name of ${subject}: ${fate}`);
 }
 
@@ -206,7 +209,7 @@ function garbageOf(
  */
 function managedTtlEndsMs(rules: Rules, lease: LeaseView, state: Lifetime, now: Now): number | undefined {
   const marked = parseMicroTime(lease.orphanedSince);
-  if (state !== 'orphaned' || marked === undefined) return undefined;
+  if (state !== 'orphaned' || marked === undefined || lease.subject === undefined) return undefined;
   const from = Math.max(Math.min(marked, now.wallMs), parseMicroTime(lease.renewTime) ?? 0);
   return now.monotonicMs + rules.collection.ttlSeconds * 1000 - (now.wallMs - from);
 }

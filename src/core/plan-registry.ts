@@ -1,7 +1,7 @@
 /** Decides what a namespace's LeaseRegistry says, and the smallest patch that makes it so. */
 import type {LeaseRegistrySpec, RegisteredName} from '../api/leaseregistry.ts';
 import type {Plan, RegistryPatch} from './action.ts';
-import {type Claim, leaseKeyOf} from './claims.ts';
+import type {Claim} from './claims.ts';
 import type {LeaseView} from './lifetime.ts';
 
 /** An object of more than about 1.5 MB is refused by etcd; one retired name takes some 60 bytes. */
@@ -50,7 +50,7 @@ function desired({namespace, claims, heldOld, exempt}: RegistryObservation): Des
   const names = emptyRecord<RegisteredName>();
   const subjects = emptyRecord<Record<string, string>>();
   for (const claim of claims) {
-    const name = leaseKeyOf(claim)?.slice(claim.leaseNamespace.length + 1);
+    const name = claim.leaseKey?.slice(claim.leaseNamespace.length + 1);
     if (name === undefined) continue;
     const here = claim.leaseNamespace === namespace;
     if (here) names[name] = entry(claim);

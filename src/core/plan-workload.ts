@@ -42,18 +42,24 @@ export function planWorkload({workload, namespaceTerminating, claims}: WorkloadO
 
 function planClaim(view: ClaimView, now: Now): Plan {
   const {claim, winner, lease, rules} = view;
-  if ('problem' in claim.result) return only(finding(view, claim.result.problem, claim.result.message));
-  if (winner !== undefined && winner !== claim) {
-    const message = `Lease ${claim.result.name} is already that of ${winner.subject} (policy ${winner.policy}), which is older`;
-    return only(finding(view, 'NameCollision', message));
+  if ('problem' in claim.result) {
+    return withoutLease(view, undefined, finding(view, claim.result.problem, claim.result.message), now);
   }
-  if (lease) return planExisting(view, lease, claim.result.name, now);
-  if (rules.lease.create) return planMissing(view, claim.result.name, now);
-  const message = `Lease ${claim.result.name} is missing and lease.create is false`;
-  return {...planSeals(view, claim.result.name, now), findings: [finding(view, 'MissingLease', message)]};
+  const {name} = claim.result;
+  if (winner !== undefined && winner !== claim) {
+    const message = `Lease ${name} is already that of ${winner.subject} (policy ${winner.policy}), which is older`;
+    return withoutLease(view, name, finding(view, 'NameCollision', message), now);
+  }
+  if (lease) return planExisting(view, lease, name, now);
+  if (rules.lease.create) return planMissing(view, name, now);
+  const message = `Lease ${name} is missing and lease.create is false`;
+  return withoutLease(view, name, finding(view, 'MissingLease', message), now);
 }
 
-const only = (found: Finding): Plan => ({actions: [], findings: [found]});
+/** The hand-over between old names goes on also where the subject has no Lease of its present name. */
+function withoutLease(view: ClaimView, name: string | undefined, found: Finding, now: Now): Plan {
+  return {...planSeals(view, name, now), findings: [found]};
+}
 
 function finding({claim}: ClaimView, reason: FindingReason, message: string): Finding {
   return {policy: claim.policy, reason, about: workloadRef(claim.workload), message};
@@ -144,9 +150,9 @@ function planLabels(view: ClaimView, lease: LeaseView): Part {
 /**
  * Takes what the subject's old names left behind, so that no candidate of an old Pod leads by them beside one of
  * the new name: each old Lease that was once held, and is not now, becomes ours for the ttl. An old Lease that was
- * never held has no candidates and needs nothing.
+ * never held has no candidates and needs nothing. Without a new name, holds of ours go on and no new ones begin.
  */
-function planSeals(view: ClaimView, name: string, now: Now): Part {
+function planSeals(view: ClaimView, name: string | undefined, now: Now): Part {
   const held = view.predecessors.some(old => isHeldByOthers(old, now.monotonicMs));
   const parts = view.predecessors.map((old): Part => {
     const {state, changesInMs} = holding(old, now.monotonicMs);
@@ -154,7 +160,8 @@ function planSeals(view: ClaimView, name: string, now: Now): Part {
       const lasts = held || sealAgeMs(old, now) < ttlMs(view.rules);
       return lasts ? planRenewal(view, old, held, now) : {actions: []};
     }
-    if (state !== 'released' && state !== 'expired') return {actions: [], requeueAfterMs: changesInMs};
+    const isLeft = state === 'released' || state === 'expired';
+    if (!isLeft || name === undefined) return {actions: [], requeueAfterMs: changesInMs};
     const record = heldRecord(renameHolder(name), view.rules, now, old.transitions);
     return {actions: [write('seal', view, old, record)], requeueAfterMs: renewEveryMs(view.rules)};
   });

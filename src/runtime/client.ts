@@ -131,11 +131,13 @@ function abortWith(stream: ClientHttp2Stream, signal: AbortSignal): void {
 
 function response(stream: ClientHttp2Stream): Promise<Answer> {
   return new Promise((resolve, reject) => {
-    stream.once('response', (headers: IncomingHttpHeaders & IncomingHttpStatusHeader) =>
-      resolve({stream, status: headers[':status'] ?? 0, headers}),
-    );
+    const lost = () => reject(new Error('the connection was lost before an answer'));
+    stream.once('close', lost);
     stream.once('error', reject);
-    stream.once('close', () => reject(new Error('the connection was lost before an answer')));
+    stream.once('response', (headers: IncomingHttpHeaders & IncomingHttpStatusHeader) => {
+      stream.off('close', lost);
+      resolve({stream, status: headers[':status'] ?? 0, headers});
+    });
   });
 }
 
@@ -143,10 +145,16 @@ function readText(stream: ClientHttp2Stream): Promise<string> {
   return new Promise((resolve, reject) => {
     const chunks: Buffer[] = [];
     stream.on('data', (chunk: Buffer) => chunks.push(chunk));
-    stream.once('end', () => resolve(Buffer.concat(chunks).toString('utf8')));
+    stream.once('end', () => resolve(joined(chunks)));
     stream.once('error', reject);
     stream.once('aborted', () => reject(new Error('the connection was lost in the middle of an answer')));
   });
+}
+
+/** Most answers and lines are in one chunk, which need not be copied. */
+function joined(chunks: readonly Buffer[]): string {
+  const [only] = chunks;
+  return only && chunks.length === 1 ? only.toString('utf8') : Buffer.concat(chunks).toString('utf8');
 }
 
 const NEWLINE = 0x0a;
@@ -157,7 +165,7 @@ async function* split(stream: ClientHttp2Stream): AsyncGenerator<string, void> {
     let start = 0;
     for (let end = chunk.indexOf(NEWLINE); end >= 0; end = chunk.indexOf(NEWLINE, start)) {
       pending.push(chunk.subarray(start, end));
-      yield Buffer.concat(pending).toString('utf8');
+      yield joined(pending);
       pending = [];
       start = end + 1;
     }

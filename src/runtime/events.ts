@@ -9,6 +9,8 @@ type Emit = Extract<Action, {type: 'emitEvent'}>;
 
 /** At most this many wait, and this many a second are sent: Events must not compete with the work. */
 const WAITING_MOST = 500;
+/** What went well gives way to what is wrong. */
+const WAITING_MOST_NORMAL = 50;
 const EVENTS_PER_SECOND = 20;
 /** Repetitions of this many last Events are counted on the Event that exists. */
 const REMEMBERED = 1000;
@@ -29,7 +31,8 @@ export class EventRecorder {
   }
 
   emit(event: Emit): void {
-    if (this.#waiting.length >= WAITING_MOST) {
+    const most = event.severity === 'Normal' ? WAITING_MOST_NORMAL : WAITING_MOST;
+    if (this.#waiting.length >= most) {
       this.#onDropped(undefined);
       return;
     }

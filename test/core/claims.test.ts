@@ -2,14 +2,14 @@
 import {isDeepStrictEqual} from 'node:util';
 import test from 'ava';
 import fc from 'fast-check';
-import {type Claim, ClaimIndex, claimOf, leaseKeyOf, subjectText, workloadId} from '../../src/core/claims.ts';
+import {type Claim, ClaimIndex, claimOf, subjectText} from '../../src/core/claims.ts';
 import {policy, workload} from '../support/builders.ts';
 
 /** Under this policy all workloads of a namespace claim one name, as two may under a hash. */
 const oneName = {...policy().rules(), nameOf: () => ({name: 'payments'})};
 
 test('a workload is known by its resource, namespace and name', t => {
-  t.is(workloadId(workload('api').in('shop')), 'deployments.apps/shop/api');
+  t.is(workload('api').in('shop').id, 'deployments.apps/shop/api');
 });
 
 test('a subject is written with its namespace only when its Lease is elsewhere', t => {
@@ -20,7 +20,7 @@ test('a subject is written with its namespace only when its Lease is elsewhere',
 test('a workload claims the Lease of its name in its own namespace', t => {
   const claim = workload('api').in('shop').under(policy().rules());
   t.like(claim, {policy: 'payments', leaseNamespace: 'shop', subject: 'Deployment/api'});
-  t.is(leaseKeyOf(claim), 'shop/payments-14c2529eb4');
+  t.is(claim.leaseKey, 'shop/payments-14c2529eb4');
 });
 
 test('a workload claims a Lease in the namespace that the policy gives', t => {
@@ -28,13 +28,13 @@ test('a workload claims a Lease in the namespace that the policy gives', t => {
     .in('shop')
     .under(policy().leasesIn('leases').hashing('kind', 'namespace', 'name').rules());
   t.like(claim, {leaseNamespace: 'leases', subject: 'Deployment/shop/api'});
-  t.is(leaseKeyOf(claim), 'leases/payments-d381c6448b');
+  t.is(claim.leaseKey, 'leases/payments-d381c6448b');
 });
 
 test('a claim without a valid name is for no Lease', t => {
   const claim = workload('api').under(policy().template('{label:tier}-{hash}').rules());
   t.like(claim.result, {problem: 'InvalidName'});
-  t.is(leaseKeyOf(claim), undefined);
+  t.is(claim.leaseKey, undefined);
 });
 
 const UNSELECTED = {
@@ -65,7 +65,7 @@ for (const [what, claim] of Object.entries(UNSELECTED)) {
 
 function indexOf(...claims: Claim[]): ClaimIndex {
   const index = new ClaimIndex();
-  for (const claim of claims) index.set(workloadId(claim.workload), [claim]);
+  for (const claim of claims) index.set(claim.workload.id, [claim]);
   return index;
 }
 
@@ -102,7 +102,7 @@ test('a workload that goes leaves the name to the next one', t => {
 test('a change tells the Leases of both the old and the new claims', t => {
   const index = indexOf(older);
   const renamed = workload('older').under(policy().rules());
-  t.deepEqual(index.set('deployments.apps/shop/older', [renamed]), ['shop/payments', leaseKeyOf(renamed)]);
+  t.deepEqual(index.set('deployments.apps/shop/older', [renamed]), ['shop/payments', renamed.leaseKey]);
   t.is(index.winner('shop/payments'), undefined);
 });
 
@@ -113,7 +113,7 @@ test('a claim is found in the namespace of its Lease and in that of its workload
   const index = indexOf(claim);
   t.deepEqual([...index.inNamespace('shop')], [claim]);
   t.deepEqual([...index.inNamespace('leases')], [claim]);
-  index.set(workloadId(claim.workload), []);
+  index.set(claim.workload.id, []);
   t.deepEqual([...index.inNamespace('shop'), ...index.inNamespace('leases')], []);
 });
 
@@ -122,7 +122,7 @@ test('claims are counted by policy, those without a valid name too', t => {
   const index = indexOf(older, younger, nameless);
   t.is(index.count('payments'), 3);
   t.is(index.count('billing'), 0);
-  index.set(workloadId(nameless.workload), []);
+  index.set(nameless.workload.id, []);
   t.is(index.count('payments'), 2);
 });
 
@@ -136,7 +136,7 @@ class PlainIndex {
 
   claimants(key: string): Claim[] {
     const age = ({workload: {createdAt, uid}, policy: name}: Claim) => [createdAt, uid, name].join(' ');
-    return this.all.filter(claim => leaseKeyOf(claim) === key).sort((a, b) => (age(a) < age(b) ? -1 : 1));
+    return this.all.filter(claim => claim.leaseKey === key).sort((a, b) => (age(a) < age(b) ? -1 : 1));
   }
 
   inNamespace(namespace: string): Claim[] {
@@ -183,10 +183,11 @@ test('after any changes the index answers like a plain list', t => {
           leaseNamespace,
           subject: subjectText(subject, leaseNamespace),
           result: leaseName ? {name: leaseName} : {problem: 'InvalidName', message: ''},
+          leaseKey: leaseName ? `${leaseNamespace}/${leaseName}` : undefined,
         }),
       );
-      index.set(workloadId(subject), made);
-      plain.claims.set(workloadId(subject), made);
+      index.set(subject.id, made);
+      plain.claims.set(subject.id, made);
     }
     return answersLike(index, plain);
   });

@@ -27,6 +27,9 @@ const ABOUT_LEASE = {
   uid: 'lease-uid',
 };
 
+/** An old name that we sealed, and renewed just now. */
+const sealed = lease().made().keptClosedFor('new').lasting(3600);
+
 /** A Lease in a governed namespace that nobody claims, unless the test says so. */
 const plan = (view: LeaseView | undefined, given: Partial<LeaseObservation> = {}, at = now) =>
   planLease(
@@ -267,6 +270,20 @@ for (const [mode, fate] of Object.entries(FATES)) {
   });
 }
 
+for (const mode of Object.keys(FATES)) {
+  test(`in the mode ${mode} an orphan that names no subject stays, and its finding says so`, t => {
+    const given = {rules: policy().collecting({mode}).rules()};
+    for (const each of [lease().made(), lease().made().released(), sealed]) {
+      for (const at of [now, ahead(31_536_000)]) {
+        const {actions, findings, garbage} = plan(each.with({subject: undefined}), given, at);
+        t.deepEqual([actions, garbage], [[], undefined]);
+        t.like(findings, {length: 1, 0: {reason: 'OrphanedLease', about: ABOUT_LEASE}});
+        t.regex(findings[0]?.message ?? '', /it stays$/);
+      }
+    }
+  });
+}
+
 test('as long as the subjects are not all known, nothing is an orphan', t => {
   const {actions, findings, garbage, state} = plan(lease().made().released(), {subjectsKnown: false});
   t.deepEqual({actions, findings, garbage}, {actions: [], findings: [], garbage: undefined});
@@ -337,8 +354,24 @@ const DUE: Due[] = [
     lease().made().with({durationSeconds: 9000}).orphaned(ago(60)),
     9000,
   ],
-  ['that we sealed for its ttl', lease().made().keptClosedFor('new').lasting(3600).orphaned(ago(1800)), 1800],
-  ['that we sealed, and renewed just now', lease().made().keptClosedFor('new').orphaned(ago(7200)), -3600],
+  ['that we sealed, and renewed just now', sealed.orphaned(ago(7200)), 3600],
+  ['that we sealed, and renewed half the ttl ago', sealed.renewed(ago(1800)).orphaned(ago(7200)), 1800],
+  ['that we sealed, and renewed just a ttl ago', sealed.renewed(ago(3600)).orphaned(ago(7200)), 0],
+  [
+    'that we sealed, and that was marked after our last renewal',
+    sealed.renewed(ago(1800)).orphaned(ago(600)),
+    3000,
+  ],
+  [
+    'that we sealed under a ttl twice as long',
+    sealed.lasting(7200).renewed(ago(3600)).orphaned(ago(7200)),
+    3600,
+  ],
+  [
+    'that we sealed, and see for the first time a day after our last renewal',
+    sealed.renewed(ago(86_400)).with({changedAtMs: now.monotonicMs}).orphaned(ago(86_400)),
+    3600,
+  ],
   ['that is held', lease().made().heldBy(POD).orphaned(ago(7200)), undefined],
   [
     'that is not understood',
@@ -354,24 +387,23 @@ for (const [what, each, seconds] of DUE) {
   });
 }
 
-test('what the last renewTime says only lengthens the wait of an orphan', t => {
+test('the ttl of an orphan counts from its mark, which is never ahead, or from a later renewal', t => {
   const moment = fc.integer({min: -100_000, max: 100_000});
-  const property = fc.property(moment, moment, (marked, renewed) => {
-    const seenLong = {changedAtMs: 0};
-    const one = lease().made().orphaned(ago(marked));
-    const bare = dueInSeconds(one.with(seenLong)) ?? Number.NaN;
-    const due = dueInSeconds(one.released(ago(renewed)).with(seenLong)) ?? Number.NaN;
-    const isLater = renewed < marked || renewed < 0;
-    return due >= bare && (isLater || due === bare) && (renewed < 0 || due >= 3600 - renewed);
+  const last = fc.constantFrom(lease().made().released(), sealed, lease().made().heldBy(POD).lasting(1));
+  const property = fc.property(last, moment, moment, (each, marked, renewed) => {
+    const seenLong = each.renewed(ago(renewed)).orphaned(ago(marked)).with({changedAtMs: 0});
+    return dueInSeconds(seenLong) === 3600 - Math.min(Math.max(0, marked), renewed);
   });
   t.notThrows(() => fc.assert(property));
 });
 
-test('an orphan with a renewTime in the far future is not due, whenever it is looked at', t => {
-  const far = orphan.orphaned(ago(7200)).with({renewTime: '9999-12-31T23:59:59.999999Z'});
-  for (const at of [now, ahead(3600), ahead(31_536_000)]) {
-    const {garbage} = plan(far, {}, at);
-    t.true(garbage === undefined || garbage.dueAtMs >= at.monotonicMs + 3_600_000);
+test('an orphan with a renewTime in the far future is due a ttl after it, whenever it is looked at', t => {
+  const renewTime = '9999-12-31T23:59:59.999000Z';
+  for (const each of [orphan, sealed, lease().made().heldBy(POD).renewed(ago(60))]) {
+    for (const at of [now, ahead(3600), ahead(31_536_000)]) {
+      const {garbage} = plan(each.with({renewTime}).orphaned(ago(7200)), {}, at);
+      t.is((garbage?.dueAtMs ?? 0) - at.monotonicMs, Date.parse(renewTime) - at.wallMs + 3_600_000);
+    }
   }
 });
 
@@ -471,6 +503,14 @@ test('what is held or not understood is never garbage', t => {
     anyObservation,
     (view, given) => !isTaken(view) || !plan(view, given).garbage,
   );
+  t.notThrows(() => fc.assert(property, {numRuns: 1000}));
+});
+
+test('no garbage is due before one of its own durations has passed under our eyes, whoever held it', t => {
+  const property = fc.property(anyLease, anyObservation, (view, given) => {
+    const {garbage} = plan(view, given);
+    return !garbage || garbage.dueAtMs >= view.changedAtMs + (view.durationSeconds ?? 0) * 1000;
+  });
   t.notThrows(() => fc.assert(property, {numRuns: 1000}));
 });
 

@@ -275,11 +275,27 @@ test('a closed Lease is renewed at a third of the duration of the policy, and no
   t.is(due.requeueAfterMs, 5000);
 });
 
-test('a renewal of ours changes the renewTime alone', t => {
+test('while an old name is held, each renewal of ours moves acquireTime too', t => {
   const mine = closed.acquired(ago(600)).renewed(ago(5));
-  const [renew] = only(plan({lease: mine, predecessors: [oldHeld]}).actions, 'writeRecord');
+  const other = mine.named('payments-older').afterTransitions(3);
+  const [seal, renew] = only(plan({lease: mine, predecessors: [oldHeld, other]}).actions, 'writeRecord');
+  t.is(renew?.lease.name, NAME);
   t.deepEqual(renew?.record, {
     holderIdentity: 'leasepolicy-rename_payments-old',
+    leaseDurationSeconds: 3600,
+    leaseTransitions: 7,
+    acquireTime: micro(now),
+    renewTime: micro(now),
+  });
+  t.is(seal?.lease.name, 'payments-older');
+  t.deepEqual(seal?.record, {...renew?.record, leaseTransitions: 3});
+});
+
+test('once no old name is held, a renewal of ours changes the renewTime alone', t => {
+  const seal = old.keptClosedFor(NAME).acquired(ago(600)).renewed(ago(5));
+  const [renew] = only(plan({lease: lease().made(), predecessors: [seal]}).actions, 'writeRecord');
+  t.deepEqual(renew?.record, {
+    holderIdentity: `leasepolicy-rename_${NAME}`,
     leaseDurationSeconds: 3600,
     leaseTransitions: 7,
     acquireTime: micro(ago(600)),
@@ -308,8 +324,8 @@ for (const [state, each] of Object.entries({
       holderIdentity: '',
       leaseDurationSeconds: 15,
       leaseTransitions: 7,
-      acquireTime: null,
-      renewTime: null,
+      acquireTime: micro(now),
+      renewTime: micro(now),
     });
     t.is(requeueAfterMs, 5000);
   });
@@ -385,6 +401,34 @@ for (const [what, given] of Object.entries(WAITS)) {
     t.is(plan(given).requeueAfterMs, 2000);
   });
 }
+
+// Renaming where the policy does not create
+
+const uncreated = {rules: policy().leases({create: false}).rules()};
+const seal = old.named('payments-older').keptClosedFor(NAME).acquired(ago(600)).renewed(ago(5));
+
+test('also beside the finding of a missing Lease, old names are sealed and their seals renewed', t => {
+  const {actions, findings, requeueAfterMs} = plan({...uncreated, predecessors: [old.released(), seal]});
+  t.deepEqual(steps(actions), ['seal', 'renew']);
+  t.deepEqual(
+    only(actions, 'writeRecord').map(each => [each.lease.name, each.record.holderIdentity]),
+    [
+      ['payments-old', `leasepolicy-rename_${NAME}`],
+      ['payments-older', `leasepolicy-rename_${NAME}`],
+    ],
+  );
+  t.like(findings, {length: 1, 0: {reason: 'MissingLease', about: ABOUT}});
+  t.is(requeueAfterMs, 5000);
+});
+
+test('also beside the finding of a missing Lease, a seal is renewed as long as an old name is held', t => {
+  const long = seal.acquired(ago(86_400));
+  const {actions, findings, requeueAfterMs} = plan({...uncreated, predecessors: [endsInTwo, long]});
+  t.deepEqual(steps(actions), ['renew']);
+  t.is(only(actions, 'writeRecord')[0]?.lease.name, 'payments-older');
+  t.like(findings, {length: 1, 0: {reason: 'MissingLease'}});
+  t.is(requeueAfterMs, 2000);
+});
 
 // What is not understood
 
@@ -569,7 +613,6 @@ test('no plan leaves two names open: the old ones are taken first, and the new o
   t.notThrows(() =>
     forAnyView(given => {
       const {actions} = plan(given);
-      if (!given.lease && only(actions, 'createLease').length === 0) return true;
       const done = steps(actions);
       const sealed = only(actions, 'writeRecord').filter(each => each.purpose === 'seal');
       const left = (given.predecessors ?? []).filter(isLeft);
@@ -593,8 +636,7 @@ test('no plan leaves two names open: the old ones are taken first, and the new o
 test('no plan outsleeps the end of an old hold', t => {
   t.notThrows(() =>
     forAnyView(given => {
-      const {actions, requeueAfterMs = Number.POSITIVE_INFINITY} = plan(given);
-      if (!given.lease && only(actions, 'createLease').length === 0) return true;
+      const {requeueAfterMs = Number.POSITIVE_INFINITY} = plan(given);
       const ends = (given.predecessors ?? [])
         .filter(each => isTaken(each) && hasTime(each) && each.durationSeconds !== undefined)
         .map(each => each.changedAtMs + (each.durationSeconds ?? 0) * 1000 - now.monotonicMs);

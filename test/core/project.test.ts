@@ -117,6 +117,7 @@ test('a workload keeps what its name and its claims rest on', t => {
   const spec = {template: {spec: {serviceAccountName: 'api-account'}}};
   t.deepEqual(deployment({metadata: meta, spec} as never), {
     key: 'shop/api',
+    id: 'deployments.apps/shop/api',
     resourceVersion: '7',
     resource: 'deployments.apps',
     apiVersion: 'apps/v1',

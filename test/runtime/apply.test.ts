@@ -46,7 +46,7 @@ const writeRecord: WriteRecord = {
     leaseDurationSeconds: 1,
     leaseTransitions: 8,
     acquireTime: '2026-03-01T12:00:00.000000Z',
-    renewTime: null,
+    renewTime: '2026-03-01T12:00:05.000000Z',
   },
 };
 const collectLease: CollectLease = {
@@ -57,9 +57,23 @@ const collectLease: CollectLease = {
   check: {expect: 'absent', path: DEPLOYMENT},
 };
 const createRegistry: Action = {type: 'createRegistry', namespace: 'shop', spec};
-const patchRegistry: Action = {type: 'patchRegistry', namespace: 'shop', patch: {names: {'payments-x': null}}};
-const deleteRegistry: Action = {type: 'deleteRegistry', namespace: 'shop', uid: 'uid-2', resourceVersion: '9'};
-const writeStatus: Action = {type: 'writeStatus', policy: 'payments', resourceVersion: '5', status: {subjects: 2}};
+const patchRegistry: Action = {
+  type: 'patchRegistry',
+  namespace: 'shop',
+  patch: {names: {'payments-x': null}},
+};
+const deleteRegistry: Action = {
+  type: 'deleteRegistry',
+  namespace: 'shop',
+  uid: 'uid-2',
+  resourceVersion: '9',
+};
+const writeStatus: Action = {
+  type: 'writeStatus',
+  policy: 'payments',
+  resourceVersion: '5',
+  status: {subjects: 2},
+};
 const emitEvent: Action = {
   type: 'emitEvent',
   about: {apiVersion: 'apps/v1', kind: 'Deployment', namespace: 'shop', name: 'api', uid: 'uid-3'},
@@ -68,8 +82,13 @@ const emitEvent: Action = {
   message: 'taken',
 };
 
-const liveLease = {metadata: {name: version.name, uid: 'uid-1', resourceVersion: '41', annotations}, spec: {leaseTransitions: 7}};
-const liveSubject = (own: Record<string, string> | undefined) => ({metadata: {name: 'api', ...(own ? {labels: own} : {})}});
+const liveLease = {
+  metadata: {name: version.name, uid: 'uid-1', resourceVersion: '41', annotations},
+  spec: {leaseTransitions: 7},
+};
+const liveSubject = (own: Record<string, string> | undefined) => ({
+  metadata: {name: 'api', ...(own ? {labels: own} : {})},
+});
 const notFound = refusal(404, 'NotFound');
 
 /** Options that note what apply tells; `term` is one that lasts. */
@@ -113,7 +132,7 @@ test('a Lease is created with labels, annotations and record, and without an own
   t.deepEqual(told.done, ['createLease']);
 });
 
-test('labels are applied to the one Lease with that uid, and its record is not part of it', async t => {
+test('a Lease is adopted by an apply without force, bound to its uid, and its record is not part of it', async t => {
   const api = await ApiServer.start(t);
   const exchange = api.expect(`PATCH ${LEASE}?${MANAGER}`, json(liveLease));
   const {options, told} = writer(api);
@@ -128,6 +147,23 @@ test('labels are applied to the one Lease with that uid, and its record is not p
   });
   t.is(told.written[0]?.[0], 'lease');
 });
+
+for (const purpose of ['label', 'markOrphaned', 'reclaim'] as const) {
+  test(`${purpose}: the labels of a Lease of ours are patched, bound to its uid, and a mark that is not given goes`, async t => {
+    const api = await ApiServer.start(t);
+    const exchange = api.expect(`PATCH ${LEASE}?${MANAGER}`, json(liveLease));
+    const since = {'leasepolicy.dev/orphaned-since': '2026-03-01T12:00:00Z'};
+    const marked = purpose === 'markOrphaned' ? {...annotations, ...since} : annotations;
+    const {options, told} = writer(api);
+    await apply([{...labelLease, purpose, annotations: marked}], options);
+    const {headers, body} = await exchange.received;
+    t.is(headers['content-type'], 'application/merge-patch+json');
+    t.deepEqual(body, {
+      metadata: {uid: 'uid-1', labels, annotations: {'leasepolicy.dev/orphaned-since': null, ...marked}},
+    });
+    t.is(told.written[0]?.[0], 'lease');
+  });
+}
 
 test('a record is written to the version that was judged, and to no other', async t => {
   const api = await ApiServer.start(t);
@@ -289,7 +325,15 @@ test('a Lease that is renewed between the live read and the delete stays: a conf
   t.deepEqual(told.done, []);
 });
 
-for (const action of [createLease, labelLease, writeRecord, createRegistry, patchRegistry, deleteRegistry, writeStatus]) {
+for (const action of [
+  createLease,
+  labelLease,
+  writeRecord,
+  createRegistry,
+  patchRegistry,
+  deleteRegistry,
+  writeStatus,
+]) {
   test(`${action.type}: nothing is sent once the term is over`, async t => {
     const api = await ApiServer.start(t);
     const {options, told} = writer(api, {mayWrite: false, leftMs: 0});
@@ -327,9 +371,32 @@ test('the term is asked before every write, not once', async t => {
 test('the answer to a write is not awaited beyond the term', async t => {
   const api = await ApiServer.start(t);
   api.expect(`POST ${LEASES}`, silence);
-  const {options} = writer(api, {mayWrite: true, leftMs: 40});
+  const {options} = writer(api, {mayWrite: true, leftMs: 400});
   const error = await refused(t, [createLease], options);
-  t.regex(error.message, /no answer within 40 ms/);
+  t.regex(error.message, /no answer within 400 ms/);
+});
+
+test('a Lease that turned out to be no garbage does not keep the next one from being collected, and is told', async t => {
+  const api = await ApiServer.start(t);
+  const next = {...version, name: 'payments-0000000000'};
+  api.expect(`GET ${LEASE}`, json({...liveLease, metadata: {...liveLease.metadata, resourceVersion: '42'}}));
+  api.expect(`GET ${LEASES}/${next.name}`, json(liveLease));
+  api.expect(`DELETE ${LEASES}/${next.name}`, json({kind: 'Status'}));
+  const {options, told} = writer(api);
+  const actions = [collectLease, {...collectLease, lease: next, check: {expect: 'nothing'} as const}];
+  const error = await refused(t, actions, options);
+  t.regex(error.message, /^collect Lease shop\/payments-14c2529eb4/);
+  t.deepEqual(told.done, ['collectLease']);
+});
+
+test('a collection that is forbidden keeps the next one from being tried', async t => {
+  const api = await ApiServer.start(t);
+  api.expect(`GET ${LEASE}`, json(liveLease));
+  api.expect(`DELETE ${LEASE}`, refusal(403, 'Forbidden'));
+  const {options, told} = writer(api);
+  const unknown = {...collectLease, check: {expect: 'nothing'} as const};
+  t.is((await refused(t, [unknown, unknown], options)).status, 403);
+  t.deepEqual(told.done, []);
 });
 
 test('it stops at the first action that fails: what comes after may rest on it', async t => {

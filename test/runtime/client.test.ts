@@ -31,7 +31,10 @@ async function collect(lines: AsyncIterable<string>): Promise<string[]> {
 const never = new AbortController().signal;
 
 /** A server that treats its connections as told. */
-async function tcpServer(t: ExecutionContext, onConnection: (socket: net.Socket) => void): Promise<KubeConfig> {
+async function tcpServer(
+  t: ExecutionContext,
+  onConnection: (socket: net.Socket) => void,
+): Promise<KubeConfig> {
   const server = net.createServer(onConnection).listen(0, '127.0.0.1');
   await once(server, 'listening');
   t.teardown(() => server.close());
@@ -155,7 +158,9 @@ test('a server that hangs up on every connection is a failure', async t => {
 });
 
 test('a server that speaks no HTTP/2 is a failure', async t => {
-  const config = await tcpServer(t, socket => socket.on('error', () => {}).end('HTTP/1.1 400 Bad Request\r\n\r\n'));
+  const config = await tcpServer(t, socket =>
+    socket.on('error', () => {}).end('HTTP/1.1 400 Bad Request\r\n\r\n'),
+  );
   t.is((await failure(t, new ApiClient(config).request('GET', '/a'))).status, 0);
 });
 
@@ -198,17 +203,17 @@ test('all requests of a lost connection fail, and they share the next one', asyn
 test('a server that is silent beyond the limit is given up, before its answer', async t => {
   const api = await ApiServer.start(t);
   const exchange = api.expect('GET /a', silence);
-  const error = await failure(t, api.client().request('GET', '/a', {timeoutMs: 50}));
+  const error = await failure(t, api.client().request('GET', '/a', {timeoutMs: 500}));
   t.is(error.status, 0);
-  t.is(error.message, 'GET /a: no answer within 50 ms');
+  t.is(error.message, 'GET /a: no answer within 500 ms');
   await exchange.closed();
 });
 
 test('a server that is silent beyond the limit is given up, in the middle of its answer', async t => {
   const api = await ApiServer.start(t);
   api.expect('GET /a', watching({kind: 'List'}));
-  const error = await failure(t, api.client().request('GET', '/a', {timeoutMs: 50}));
-  t.is(error.message, 'GET /a: no answer within 50 ms');
+  const error = await failure(t, api.client().request('GET', '/a', {timeoutMs: 500}));
+  t.is(error.message, 'GET /a: no answer within 500 ms');
 });
 
 test('an abort gives up a request that is under way', async t => {
@@ -335,7 +340,10 @@ test('watch lines are whole however the stream is cut, in the middle of a charac
     stream.end();
   });
   const lines = await collect(api.client().lines('/w', never));
-  t.deepEqual(lines.map(each => JSON.parse(each) as unknown), events);
+  t.deepEqual(
+    lines.map(each => JSON.parse(each) as unknown),
+    events,
+  );
 });
 
 test('many watch lines in one chunk come one by one', async t => {
@@ -373,7 +381,7 @@ test('every answer and every missing one is observed, a watch at its first byte'
   api.expect('GET /w', watched());
   await client.request('POST', '/a', {body: {}});
   await failure(t, client.request('GET', '/a'));
-  await failure(t, client.request('GET', '/a', {timeoutMs: 20}));
+  await failure(t, client.request('GET', '/a', {timeoutMs: 500}));
   await collect(client.lines('/w', never));
   t.deepEqual(seen, [
     ['POST', 201],

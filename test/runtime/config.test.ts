@@ -28,7 +28,7 @@ test('the defaults', t => {
     ownLeaseName: 'leasepolicy-d704b00044',
     timing: {leaseDurationSeconds: 15, renewDeadlineSeconds: 10, retryPeriodSeconds: 2},
     workers: 64,
-    httpHost: '0.0.0.0',
+    httpHost: '',
     httpPort: 8080,
     logLevel: 'info',
     logFormat: 'auto',

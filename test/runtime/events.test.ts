@@ -100,7 +100,9 @@ test('Events that differ in object, reason or message are different Events', asy
   const posts = several.map(() => api.expect(`POST ${EVENTS}`, created));
   for (const each of several) events.emit(each);
   void start();
-  const names = await Promise.all(posts.map(async each => ((await each.received).body as EventBody).metadata.name));
+  const names = await Promise.all(
+    posts.map(async each => ((await each.received).body as EventBody).metadata.name),
+  );
   t.is(new Set(names).size, 4);
 });
 

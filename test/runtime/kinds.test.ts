@@ -17,7 +17,10 @@ function directory(t: ExecutionContext, api: ApiServer) {
   const end = new AbortController();
   t.teardown(() => end.abort());
   const {promise: answered, resolve} = Promise.withResolvers<KindAnswer>();
-  return {kinds: new KindDirectory(api.client(), end.signal, (_apiVersion, _kind, answer) => resolve(answer)), answered};
+  return {
+    kinds: new KindDirectory(api.client(), end.signal, (_apiVersion, _kind, answer) => resolve(answer)),
+    answered,
+  };
 }
 
 async function ask(t: ExecutionContext, line: string, answer: Answer, apiVersion: string, kind: string) {
@@ -31,7 +34,10 @@ async function ask(t: ExecutionContext, line: string, answer: Answer, apiVersion
 }
 
 test('a kind that is served has its plural, group and version', async t => {
-  const answer = resources(resource('deployments/status', 'Deployment'), resource('deployments', 'Deployment'));
+  const answer = resources(
+    resource('deployments/status', 'Deployment'),
+    resource('deployments', 'Deployment'),
+  );
   t.deepEqual(await ask(t, 'GET /apis/apps/v1', answer, 'apps/v1', 'Deployment'), {
     state: 'served',
     plural: 'deployments',

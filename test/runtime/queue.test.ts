@@ -9,6 +9,7 @@ const forever = new AbortController().signal;
 function timed(t: ExecutionContext): {queue: WorkQueue; clock: {ms: number}} {
   const clock = {ms: 0};
   const queue = new WorkQueue(() => clock.ms);
+  t.timeout(10_000);
   t.teardown(() => queue.clear());
   return {queue, clock};
 }
@@ -234,77 +235,88 @@ test('clear forgets what waits; what runs is not given out twice', async t => {
   t.is(await taken, 'running');
 });
 
-const KEYS = ['a', 'b', 'c', 'd'];
-const key = fc.constantFrom(...KEYS);
+const key = fc.constantFrom('a', 'b', 'c', 'd');
 /** Parts of a millisecond: far apart for the queue, and the shortest of its timers. */
 const wait = fc.constantFrom(0, 0, 0.1, 0.2, 0.3, 0.5, 0.8);
 
-const command = fc.oneof(
+const step = fc.oneof(
   fc.record({do: fc.constant('add' as const), key, wait}),
   fc.record({do: fc.constant('take' as const)}),
   fc.record({do: fc.constant('done' as const), key, wait: fc.option(wait, {nil: undefined})}),
-  fc.record({do: fc.constant('pass' as const), ms: wait}),
+  fc.record({do: fc.constant('pass' as const), wait}),
 );
+type Step = typeof step extends fc.Arbitrary<infer S> ? S : never;
 
-/** What the queue must do, by plain search: each key has one time at which it is wanted, and may be running. */
-class Model {
-  nowMs = 0;
-  readonly wantedAt = new Map<string, number>();
-  readonly running = new Set<string>();
+/** A queue, and what it must do by plain search: each key has one time at which it is wanted, and may be running. */
+class Pair {
+  #nowMs = 0;
+  readonly #wantedAt = new Map<string, number>();
+  readonly #running = new Set<string>();
+  readonly queue = new WorkQueue(() => this.#nowMs);
 
-  want(key: string, afterMs: number): void {
-    this.wantedAt.set(key, Math.min(this.nowMs + afterMs, this.wantedAt.get(key) ?? Number.POSITIVE_INFINITY));
+  async run(each: Step): Promise<void> {
+    switch (each.do) {
+      case 'pass':
+        this.#nowMs += each.wait;
+        return;
+      case 'add':
+        this.queue.add(each.key, each.wait);
+        return this.#want(each.key, each.wait);
+      case 'take':
+        return this.#take();
+      case 'done':
+        return this.#done(each.key, each.wait);
+    }
+  }
+
+  /** Runs everything that is still wanted, once. */
+  async drain(): Promise<void> {
+    do {
+      await this.#take();
+      for (const running of this.#running) this.#done(running, undefined);
+    } while (this.#free().length > 0);
+  }
+
+  #want(key: string, afterMs: number): void {
+    const atMs = this.#nowMs + afterMs;
+    this.#wantedAt.set(key, Math.min(atMs, this.#wantedAt.get(key) ?? atMs));
   }
 
   /** The keys that may run, with their times. */
-  free(): [string, number][] {
-    return [...this.wantedAt].filter(([key]) => !this.running.has(key));
+  #free(): [string, number][] {
+    return [...this.#wantedAt].filter(([key]) => !this.#running.has(key));
   }
 
-  take(key: string): void {
-    this.wantedAt.delete(key);
-    this.running.add(key);
+  /** Lets time pass until a key may run, and takes one. */
+  async #take(): Promise<void> {
+    const free = this.#free();
+    if (free.length === 0) return;
+    this.#nowMs = Math.max(this.#nowMs, Math.min(...free.map(([, atMs]) => atMs)));
+    const taken = (await this.queue.take(forever)) as string;
+    const wantedAtMs = new Map(free).get(taken) ?? Number.POSITIVE_INFINITY;
+    if (wantedAtMs > this.#nowMs)
+      throw new Error(`${taken} was taken at ${this.#nowMs}, wanted ${JSON.stringify(free)}`);
+    this.#wantedAt.delete(taken);
+    this.#running.add(taken);
   }
-}
 
-/** Lets time pass until a key may run, and takes one. */
-async function takeOne(queue: WorkQueue, model: Model): Promise<void> {
-  const free = model.free();
-  if (free.length === 0) return;
-  model.nowMs = Math.max(model.nowMs, Math.min(...free.map(([, atMs]) => atMs)));
-  const taken = await queue.take(forever);
-  const wantedAtMs = new Map(free).get(taken ?? '');
-  if (taken === undefined || wantedAtMs === undefined || wantedAtMs > model.nowMs)
-    throw new Error(`${taken} was taken at ${model.nowMs}, wanted ${JSON.stringify(free)}`);
-  model.take(taken);
+  #done(key: string, wait: number | undefined): void {
+    if (!this.#running.delete(key)) return;
+    this.queue.done(key, wait);
+    if (wait !== undefined) this.#want(key, Math.max(1, wait));
+  }
 }
 
 test('it does what a naive model does, for any order of additions, runs and time', async t => {
+  t.timeout(20_000);
   await fc.assert(
-    fc.asyncProperty(fc.array(command, {maxLength: 40}), async commands => {
-      const model = new Model();
-      const queue = new WorkQueue(() => model.nowMs);
-      for (const each of commands) {
-        if (each.do === 'pass') model.nowMs += each.ms;
-        if (each.do === 'take') await takeOne(queue, model);
-        if (each.do === 'add') {
-          queue.add(each.key, each.wait);
-          model.want(each.key, each.wait);
-        }
-        if (each.do === 'done' && model.running.delete(each.key)) {
-          queue.done(each.key, each.wait);
-          if (each.wait !== undefined) model.want(each.key, Math.max(1, each.wait));
-        }
-      }
-      for (const running of model.running) queue.done(running, undefined);
-      model.running.clear();
-      while (model.free().length > 0) {
-        await takeOne(queue, model);
-        for (const running of model.running) queue.done(running, undefined);
-        model.running.clear();
-      }
-      if (!queue.idle) throw new Error('something is left');
-      queue.clear();
+    fc.asyncProperty(fc.array(step, {maxLength: 40}), async steps => {
+      const pair = new Pair();
+      for (const each of steps) await pair.run(each);
+      await pair.drain();
+      const {idle} = pair.queue;
+      pair.queue.clear();
+      return idle;
     }),
     {numRuns: 1000},
   );

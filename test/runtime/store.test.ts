@@ -13,9 +13,14 @@ const list = (...rows: Note[]) => new Map(rows.map(each => [each.key, each]));
 
 function observed(): {store: Store<Note>; changes: string[]; contents: () => string[]} {
   const changes: string[] = [];
-  const note = (change: Change<Note>) => changes.push(`${change.type} ${change.row.key}@${change.row.resourceVersion}`);
+  const note = (change: Change<Note>) =>
+    changes.push(`${change.type} ${change.row.key}@${change.row.resourceVersion}`);
   const store = new Store<Note>(note);
-  return {store, changes, contents: () => [...store.values()].map(each => `${each.key}@${each.resourceVersion}`).sort()};
+  return {
+    store,
+    changes,
+    contents: () => [...store.values()].map(each => `${each.key}@${each.resourceVersion}`).sort(),
+  };
 }
 
 for (const [a, b, expected] of [

@@ -6,6 +6,9 @@ import {KubeConfig, type User} from '@kubernetes/client-node';
 import type {ExecutionContext} from 'ava';
 import {ApiClient} from '../../src/runtime/client.ts';
 
+/** A test that waits longer than this for a request waits for ever. */
+const PATIENCE_MS = 15_000;
+
 export type Received = {
   method: string;
   path: string;
@@ -31,6 +34,7 @@ export class Exchange {
   constructor(line: string, answer: Answer) {
     this.line = line;
     this.answer = answer;
+    this.#received.promise.catch(() => {});
   }
 
   /** Resolves when the request is there. */
@@ -48,6 +52,11 @@ export class Exchange {
     await this.received;
     if (this.stream.destroyed) return;
     await new Promise<void>(resolve => this.stream.once('close', () => resolve()));
+  }
+
+  /** It can't come any more: another request came instead. */
+  fail(fault: string): void {
+    this.#received.reject(new Error(fault));
   }
 
   /** Writes lines of a watch. */
@@ -100,6 +109,7 @@ export class ApiServer {
     server.on('connection', (socket: Socket) => this.#sockets.push(socket));
     server.on('session', session => this.#sessions.push(session.on('error', () => {})));
     server.on('stream', (stream: http2.ServerHttp2Stream, headers) => void this.#receive(stream, headers));
+    t.timeout(PATIENCE_MS, 'the script did not come to its end');
     t.teardown(() => this.#end());
   }
 
@@ -179,8 +189,13 @@ export class ApiServer {
       next.play(stream, request);
       return;
     }
-    this.#faults.push(`got ${method} ${headers[':path']}, expected ${next?.line ?? 'nothing more'}`);
+    this.#fail(`got ${method} ${headers[':path']}, expected ${next?.line ?? 'nothing more'}`, next);
     refusal(500, 'Unexpected')(stream, request);
+  }
+
+  #fail(fault: string, missed: Exchange | undefined): void {
+    this.#faults.push(fault);
+    for (const each of [missed, ...this.#script.splice(0)]) each?.fail(fault);
   }
 
   #end(): void {

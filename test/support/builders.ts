@@ -1,6 +1,6 @@
 /** Builds the objects of the domain as prose: lease().heldBy('api-5d8f-x2x4z').renewed(ago(5)). */
 import type {HashSpec, LabelSelector, LeasePolicySpec} from '../../src/api/leasepolicy.ts';
-import type {Action} from '../../src/core/action.ts';
+import type {Action, CreateLease} from '../../src/core/action.ts';
 import {type Claim, claimOf, type Workload} from '../../src/core/claims.ts';
 import type {LeaseView} from '../../src/core/lifetime.ts';
 import type {Now} from '../../src/core/plan-workload.ts';
@@ -88,6 +88,17 @@ class TestLease implements LeaseView {
   released(at: Now = ago(60)) {
     return this.with({holder: '', durationSeconds: 1}).renewed(at);
   }
+  /** With a record that the operator wrote, and saw, at this moment. */
+  written(record: CreateLease['record'], at: Now) {
+    return this.with({
+      holder: record.holderIdentity ?? '',
+      durationSeconds: record.leaseDurationSeconds,
+      transitions: record.leaseTransitions ?? 0,
+      acquireTime: record.acquireTime,
+      renewTime: record.renewTime,
+      changedAtMs: at.monotonicMs,
+    });
+  }
   lasting(durationSeconds: number) {
     return this.with({durationSeconds});
   }
@@ -106,6 +117,7 @@ class TestLease implements LeaseView {
 export const lease = () => new TestLease();
 
 class TestWorkload implements Workload {
+  readonly id: string = 'deployments.apps/shop/api';
   readonly resource: string = 'deployments.apps';
   readonly apiVersion: string = 'apps/v1';
   readonly kind: string = 'Deployment';
@@ -118,7 +130,8 @@ class TestWorkload implements Workload {
   readonly serviceAccount: string = 'default';
 
   with(fields: Partial<Workload>): TestWorkload {
-    return Object.assign(new TestWorkload(), this, fields);
+    const made = Object.assign(new TestWorkload(), this, fields);
+    return Object.assign(made, {id: `${made.resource}/${made.namespace}/${made.name}`});
   }
 
   in(namespace: string) {
