@@ -73,6 +73,7 @@ export class LeasePolicyOperator extends framework.default {
   readonly #informers: Promise<void>[] = [];
   readonly #problems = new Map<string, string>();
   readonly #ready = Promise.withResolvers<void>();
+  #isReady = false;
   #term: Term | undefined;
 
   /** Throws UsageError when the kubeconfig names no cluster that can be talked to. */
@@ -231,12 +232,15 @@ export class LeasePolicyOperator extends framework.default {
     });
   }
 
+  /** Once ready, ready: a kind that a later policy names is listed beside the work. */
   #checkReady(): void {
-    if (this.#world.ready) this.#ready.resolve();
+    if (!this.#world.ready) return;
+    this.#isReady = true;
+    this.#ready.resolve();
   }
 
   #unready(): string | undefined {
-    if (this.#world.ready) return undefined;
+    if (this.#isReady) return undefined;
     const problems = [...this.#problems.values()];
     return problems.length > 0 ? problems.join('\n') : 'the caches are not complete yet';
   }

@@ -1,8 +1,19 @@
 /** Runs the operator until SIGTERM or SIGINT. */
-import {parseConfig} from '../config.ts';
+import {type Config, parseConfig} from '../config.ts';
 import {messageOf, UsageError} from '../errors.ts';
 import {LeasePolicyOperator} from '../operator.ts';
-import {createLogger} from '../telemetry/log.ts';
+import {createLogger, type Logger} from '../telemetry/log.ts';
+
+/** The framework reads the kubeconfig as it is made. */
+function newOperator(config: Config, log: Logger): LeasePolicyOperator {
+  try {
+    return new LeasePolicyOperator(config, log);
+  } catch (error) {
+    if (error instanceof UsageError) throw error;
+    const [reason = ''] = messageOf(error).split('\n');
+    throw new UsageError(`the kubeconfig can't be read (${reason}): set KUBECONFIG to the file of a cluster`);
+  }
+}
 
 /** Exit codes: 0 stopped as asked, 1 failed, 2 wrong usage. */
 export async function run(argv: readonly string[]): Promise<number> {
@@ -10,7 +21,7 @@ export async function run(argv: readonly string[]): Promise<number> {
     const config = parseConfig(argv);
     if (!config) return 0;
     const log = createLogger(config.logLevel, config.logFormat);
-    const operator = new LeasePolicyOperator(config, log);
+    const operator = newOperator(config, log);
     const stop = (signal: NodeJS.Signals) => {
       log.info(`${signal}: stopping`);
       operator.stop();

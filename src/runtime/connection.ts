@@ -4,6 +4,8 @@ import type {RequestOptions} from 'node:https';
 import type {KubeConfig} from '@kubernetes/client-node';
 import {UsageError} from '../errors.ts';
 
+/** What KubeConfig falls back to when there is no kubeconfig and no Pod around us; no API server serves it. */
+const NO_CLUSTER = 'http://localhost:8080';
 /** How long a connection may take to be ready. */
 const CONNECT_TIMEOUT_MS = 10_000;
 /** An idle or half-open connection is found by a ping that gets no answer; both in milliseconds. */
@@ -25,10 +27,8 @@ export class Connection {
 
   constructor(kubeConfig: KubeConfig) {
     const cluster = kubeConfig.getCurrentCluster();
-    if (!cluster) {
-      throw new UsageError(
-        'no cluster to talk to: set KUBECONFIG to a file whose current-context names a cluster',
-      );
+    if (!cluster || cluster.server === NO_CLUSTER) {
+      throw new UsageError('no cluster to talk to: set KUBECONFIG to a file whose current-context names one');
     }
     if (cluster.proxyUrl) {
       throw new UsageError(

@@ -21,9 +21,17 @@ export async function serveHttp(options: HttpOptions): Promise<HttpEndpoint> {
     response.writeHead(status, {'content-type': type}).end(request.method === 'HEAD' ? undefined : body);
   });
   await new Promise<void>((resolve, reject) => {
-    server.once('error', reject).listen(options.port, options.host, resolve);
+    server
+      .once('error', error => reject(cannotListen(options, error)))
+      .listen(options.port, options.host, resolve);
   });
   return {port: (server.address() as AddressInfo).port, close: () => close(server)};
+}
+
+function cannotListen({port}: HttpOptions, error: Error): Error {
+  return new Error(`can't listen on port ${port} (${error.message}): choose another by --http-port`, {
+    cause: error,
+  });
 }
 
 type Answer = {status: number; type?: string; body: string};
