@@ -13,13 +13,15 @@ export const registryController: Controller<RegistryObservation> = {
   observe(namespace, world, now) {
     const claims = [...world.claims.inNamespace(namespace)].filter(claim => keepsName(claim, world));
     const governing = world.governing(namespace);
+    const exempt = exemptNames(namespace, world, now);
     return {
       namespace,
       governed: governing.length > 0,
       terminating: world.namespaces.get(namespace)?.terminating !== false,
       claims,
       heldOld: claims.flatMap(claim => heldOldNames(claim, namespace, world, now)),
-      exempt: exemptNames(namespace, world, now),
+      exempt: [...exempt.keys()],
+      exemptionEndsInMs: Math.min(...exempt.values()) - now.wallMs,
       current: world.registries.get(`${namespace}/${REGISTRY_NAME}`),
       exists: (name, transitions) => goesOn(`${namespace}/${name}`, transitions, world),
     };
@@ -47,11 +49,14 @@ function heldOldNames(claim: Claim, namespace: string, world: World, now: Now) {
     .map(lease => ({lease, claim}));
 }
 
-function exemptNames(namespace: string, world: World, now: Now): string[] {
-  const names = world
-    .governing(namespace)
-    .flatMap(rules =>
-      rules.exempt.map(each => each.name).filter(name => exemption(rules, namespace, name, now.wallMs)),
-    );
-  return [...new Set(names)];
+/** Names that are exempt here, each with the moment at which that ends. */
+function exemptNames(namespace: string, world: World, now: Now): Map<string, number> {
+  const names = new Map<string, number>();
+  for (const rules of world.governing(namespace)) {
+    for (const {name} of rules.exempt) {
+      const untilMs = exemption(rules, namespace, name, now.wallMs);
+      if (untilMs !== undefined) names.set(name, Math.max(untilMs, names.get(name) ?? 0));
+    }
+  }
+  return names;
 }

@@ -17,14 +17,17 @@ export type RegistryObservation = {
   /** Old names that stay allowed because somebody still holds them, with the claim of their subject. */
   readonly heldOld: readonly {lease: LeaseView; claim: Claim}[];
   readonly exempt: readonly string[];
+  /** Milliseconds until the first exemption ends; Infinity when none does. */
+  readonly exemptionEndsInMs: number;
   readonly current: {uid: string; resourceVersion: string; spec: LeaseRegistrySpec} | undefined;
   /** Whether a subject has a Lease of this name again, which goes on with the retired counter. */
   readonly exists: (name: string, transitions: number) => boolean;
 };
 
 export function planRegistry(observed: RegistryObservation): Plan {
-  const {namespace, current, governed, terminating} = observed;
+  const {namespace, current, governed, terminating, exemptionEndsInMs} = observed;
   const plan: Plan = {actions: [], findings: []};
+  if (Number.isFinite(exemptionEndsInMs)) plan.requeueAfterMs = exemptionEndsInMs;
   if (terminating) return plan;
   if (!current) {
     if (governed)

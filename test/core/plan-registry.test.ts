@@ -23,7 +23,7 @@ const existing = (spec: Partial<LeaseRegistrySpec>) => ({
   spec: {...EMPTY, ...spec},
 });
 
-const actions = (given: Partial<RegistryObservation> = {}) =>
+const plan = (given: Partial<RegistryObservation> = {}) =>
   planRegistry({
     namespace: 'shop',
     governed: true,
@@ -31,10 +31,18 @@ const actions = (given: Partial<RegistryObservation> = {}) =>
     claims: [api],
     heldOld: [],
     exempt: [],
+    exemptionEndsInMs: Number.POSITIVE_INFINITY,
     current: undefined,
     exists: () => false,
     ...given,
-  }).actions;
+  });
+
+const actions = (given: Partial<RegistryObservation> = {}) => plan(given).actions;
+
+test('it looks again when the first exemption ends, and not before without one', t => {
+  t.is(plan({exemptionEndsInMs: 5000}).requeueAfterMs, 5000);
+  t.is(plan().requeueAfterMs, undefined);
+});
 
 /** The patch of a registry that says this so far. */
 const patch = (spec: Partial<LeaseRegistrySpec>, given: Partial<RegistryObservation> = {}) => {
