@@ -330,6 +330,11 @@ test('a kubeconfig without a cluster is refused with what to do', t => {
   t.throws(() => new ApiClient(new KubeConfig()), {instanceOf: UsageError, message: /set KUBECONFIG/});
 });
 
+test('what KubeConfig falls back to where there is no kubeconfig is refused with what to do', t => {
+  const config = kubeConfig('http://localhost:8080');
+  t.throws(() => new ApiClient(config), {instanceOf: UsageError, message: /set KUBECONFIG/});
+});
+
 test('watch lines are whole however the stream is cut, in the middle of a character too', async t => {
   const events = [{name: 'Käse'}, {name: '🧀🧀'}, {name: 'plain'}];
   const bytes = Buffer.from(events.map(each => `${JSON.stringify(each)}\n`).join(''));

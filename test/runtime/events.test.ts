@@ -144,6 +144,17 @@ test('what is too much to wait is dropped at once, and told', async t => {
   t.deepEqual(dropped, [undefined, undefined, undefined]);
 });
 
+test('what went well gives way to what is wrong', async t => {
+  const api = await ApiServer.start(t);
+  const {events, dropped} = recorder(t, api);
+  for (let i = 0; i < 51; i++) events.emit({...collision, severity: 'Normal', message: `${i}`});
+  t.is(dropped.length, 1);
+  for (let i = 0; i < 450; i++) events.emit({...collision, message: `${i}`});
+  t.is(dropped.length, 1);
+  events.emit({...collision, severity: 'Normal'});
+  t.is(dropped.length, 2);
+});
+
 test('Events are sent one after the other, not faster than 20 a second', async t => {
   const api = await ApiServer.start(t);
   const {events, start} = recorder(t, api);

@@ -82,11 +82,11 @@ test('HEAD is answered without a body', async t => {
   t.is(await answer.text(), '');
 });
 
-test('a port that is taken is an error at the start', async t => {
+test('a port that is taken is an error at the start, with what to do', async t => {
   const {http} = await endpoint(t);
   await t.throwsAsync(
     serveHttp({host: '127.0.0.1', port: http.port, registry: new Registry(), unready: () => undefined}),
-    {code: 'EADDRINUSE'},
+    {message: new RegExp(`port ${http.port} .*EADDRINUSE.*--http-port`)},
   );
 });
 
