@@ -3,7 +3,7 @@ import {randomUUID} from 'node:crypto';
 import {hostname} from 'node:os';
 import {Command, CommanderError, InvalidArgumentError, Option} from 'commander';
 import {hashOf} from './core/hash.ts';
-import {UsageError} from './errors.ts';
+import {messageOf, UsageError} from './errors.ts';
 import {checkTiming, DEFAULT_TIMING, type ElectionTiming} from './runtime/election.ts';
 import {LOG_FORMATS, LOG_LEVELS} from './telemetry/log.ts';
 
@@ -52,7 +52,7 @@ export function parseConfig(argv: readonly string[]): Config | undefined {
   const flags = command.opts<Flags>();
   const {leaseDurationSeconds, renewDeadlineSeconds, retryPeriodSeconds} = flags;
   const timing = {leaseDurationSeconds, renewDeadlineSeconds, retryPeriodSeconds};
-  checkTiming(timing);
+  checkFlags(timing);
   return Object.freeze({
     namespace: flags.namespace,
     ownLeaseName: ownLeaseName(flags.deploymentName),
@@ -65,6 +65,15 @@ export function parseConfig(argv: readonly string[]): Config | undefined {
     logFormat: flags.logFormat,
     userAgent: `leasepolicy/${PRODUCT_VERSION}`,
   });
+}
+
+function checkFlags(timing: ElectionTiming): void {
+  try {
+    checkTiming(timing);
+  } catch (error) {
+    const flags = '--lease-duration-seconds, --renew-deadline-seconds, --retry-period-seconds';
+    throw new UsageError(`${flags}: ${messageOf(error)}`);
+  }
 }
 
 /** Our own Lease by our own rule, the prefix and the hash of the Deployment's name: two installations never meet. */
@@ -87,14 +96,14 @@ function runCommand(): Command {
 function flags(): Option[] {
   const {leaseDurationSeconds, renewDeadlineSeconds, retryPeriodSeconds} = DEFAULT_TIMING;
   return [
-    text('--namespace <name>', 'namespace of our own Lease', 'leasepolicy-system', 'LEASEPOLICY_NAMESPACE'),
-    text(
+    name('--namespace <name>', 'namespace of our own Lease', 'leasepolicy-system', 'LEASEPOLICY_NAMESPACE'),
+    name(
       '--deployment-name <name>',
       'Deployment whose replicas share the Lease',
       'leasepolicy',
       'LEASEPOLICY_DEPLOYMENT_NAME',
     ),
-    text(
+    name(
       '--identity <text>',
       'holder that we write into our Lease',
       `${hostname()}_${randomUUID()}`,
@@ -154,6 +163,14 @@ function flags(): Option[] {
 
 function text(flag: string, description: string, preset: string, env: string, shown?: string): Option {
   return new Option(flag, description).env(env).default(preset, shown);
+}
+
+/** A text that can't be empty: two replicas with an empty identity would both lead. */
+function name(flag: string, description: string, preset: string, env: string, shown?: string): Option {
+  return text(flag, description, preset, env, shown).argParser(value => {
+    if (value.trim() === '') throw new InvalidArgumentError('write a text that is not empty');
+    return value;
+  });
 }
 
 function number(flag: string, description: string, preset: number, env: string): Option {

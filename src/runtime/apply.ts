@@ -176,6 +176,7 @@ function writeRecord({lease, record}: WriteRecord, options: WriterOptions): Prom
  * so that a holder who renews in between keeps the Lease.
  */
 async function collectLease(action: CollectLease, options: WriterOptions): Promise<void> {
+  if (!options.term.mayWrite) throw new TermEndedError();
   const {namespace, name, uid, resourceVersion} = action.lease;
   const path = `${leasesPath(namespace)}/${name}`;
   const live = await liveLease(path, options.client);

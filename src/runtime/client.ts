@@ -80,6 +80,7 @@ export class ApiClient {
       this.#connection.session(),
       this.#connection.headers(),
     ]);
+    options.signal?.throwIfAborted();
     const body = options.body === undefined ? undefined : JSON.stringify(options.body);
     const headers = {
       ...authorization,

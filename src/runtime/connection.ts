@@ -56,7 +56,12 @@ export class Connection {
   /** A session that was alive when last heard of. */
   session(): Promise<ClientHttp2Session> {
     if (this.#closed) return Promise.reject(new Error('the connection is closed'));
-    this.#session ??= this.#connect();
+    if (!this.#session) {
+      const session = this.#connect(() => {
+        if (this.#session === session) this.#session = undefined;
+      });
+      this.#session = session;
+    }
     return this.#session;
   }
 
@@ -73,10 +78,7 @@ export class Connection {
     return options;
   }
 
-  async #connect(): Promise<ClientHttp2Session> {
-    const forget = () => {
-      this.#session = undefined;
-    };
+  async #connect(forget: () => void): Promise<ClientHttp2Session> {
     try {
       const {ca, cert, key, pfx, passphrase, servername, rejectUnauthorized} = await this.#credentials();
       const tls = {ca, cert, key, pfx, passphrase, servername, rejectUnauthorized};

@@ -252,7 +252,10 @@ export class LeaderElection {
     const record = JSON.stringify([lease.metadata.uid, lease.spec]);
     if (this.#observed?.record !== record) this.#observed = {lease, record, atMs: this.#clock.monotonicMs()};
     else this.#observed = {...this.#observed, lease};
-    const holder = lease.spec?.holderIdentity ?? '';
+    this.#see(lease.spec?.holderIdentity ?? '');
+  }
+
+  #see(holder: string): void {
     if (holder !== this.#holder) this.#options.onHolder?.(holder);
     this.#holder = holder;
   }
@@ -294,7 +297,12 @@ export class LeaderElection {
     for await (const line of client.lines(`${this.#path}?${query}`, signal)) {
       const {type, object} = JSON.parse(line) as {type: string; object: Lease};
       if (type === 'ERROR') return false;
-      if (type === 'DELETED') return true;
+      if (type === 'DELETED') {
+        // Gone is free, and nothing is left to watch: a creation that fails is tried again after the retry period.
+        this.#observed = undefined;
+        this.#see('');
+        return true;
+      }
       this.#observe(object);
       if (this.holder === '') return true;
     }

@@ -51,7 +51,7 @@ export class EventRecorder {
         continue;
       }
       try {
-        await this.#send(event);
+        await this.#send(event, signal);
       } catch (error) {
         this.#onDropped(error as Error);
       }
@@ -59,39 +59,51 @@ export class EventRecorder {
     }
   }
 
-  async #send(event: Emit): Promise<void> {
-    const {about, reason, message, severity} = event;
+  async #send(event: Emit, signal: AbortSignal): Promise<void> {
+    const {about, reason, message} = event;
     const namespace = about.namespace || 'default';
     const id = createHash('sha256')
       .update(JSON.stringify([about.uid, reason, message]))
       .digest('hex')
       .slice(0, 16);
-    const name = `${about.name.slice(0, 200)}.${id}`;
-    const count = (this.#counts.get(id) ?? 0) + 1;
-    this.#remember(id, count);
-    const time = new Date().toISOString().replace(/\.\d+Z$/, 'Z');
+    const name = `${about.name.slice(0, 200).replace(/[-.]+$/, '')}.${id}`;
     const path = `/api/v1/namespaces/${namespace}/events`;
-    const body = {
-      metadata: {name, namespace},
-      involvedObject: {...about, ...(about.namespace ? {} : {namespace: undefined})},
-      reason,
-      message,
-      type: severity,
-      count,
-      firstTimestamp: time,
-      lastTimestamp: time,
-      source: {component: this.#component},
-      reportingComponent: this.#component,
-    };
-    try {
-      if (count === 1) return await this.#client.request('POST', path, {body});
-    } catch (error) {
-      if (!(error instanceof ApiError && error.isConflict)) throw error;
+    const time = new Date().toISOString().replace(/\.\d+Z$/, 'Z');
+    const body = {...manifest(event, this.#component, time), metadata: {name, namespace}};
+    const known = this.#counts.get(id);
+    if (known !== undefined && (await this.#repeat(`${path}/${name}`, known + 1, time, signal))) {
+      this.#remember(id, known + 1);
+    } else if (await this.#make(path, body, signal)) {
+      this.#remember(id, 1);
+    } else if (await this.#repeat(`${path}/${name}`, 2, time, signal)) {
+      this.#remember(id, 2);
     }
-    await this.#client.request('PATCH', `${path}/${name}`, {
-      body: {count: Math.max(2, count), lastTimestamp: time},
-      contentType: MERGE_PATCH,
-    });
+  }
+
+  /** False: an Event of this name exists, from before this process began. */
+  async #make(path: string, body: object, signal: AbortSignal): Promise<boolean> {
+    try {
+      await this.#client.request('POST', path, {body, signal});
+      return true;
+    } catch (error) {
+      if (error instanceof ApiError && error.isConflict) return false;
+      throw error;
+    }
+  }
+
+  /** False: the Event is gone; the server keeps Events for an hour or so. */
+  async #repeat(path: string, count: number, lastTimestamp: string, signal: AbortSignal): Promise<boolean> {
+    try {
+      await this.#client.request('PATCH', path, {
+        body: {count, lastTimestamp},
+        contentType: MERGE_PATCH,
+        signal,
+      });
+      return true;
+    } catch (error) {
+      if (error instanceof ApiError && error.isNotFound) return false;
+      throw error;
+    }
   }
 
   #remember(id: string, count: number): void {
@@ -100,4 +112,18 @@ export class EventRecorder {
     const oldest = this.#counts.keys().next().value;
     if (this.#counts.size > REMEMBERED && oldest !== undefined) this.#counts.delete(oldest);
   }
+}
+
+function manifest({about, reason, message, severity}: Emit, component: string, time: string): object {
+  return {
+    involvedObject: {...about, ...(about.namespace ? {} : {namespace: undefined})},
+    reason,
+    message,
+    type: severity,
+    count: 1,
+    firstTimestamp: time,
+    lastTimestamp: time,
+    source: {component},
+    reportingComponent: component,
+  };
 }

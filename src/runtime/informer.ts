@@ -36,6 +36,7 @@ type WatchEvent = {type: 'ADDED' | 'MODIFIED' | 'DELETED' | 'BOOKMARK' | 'ERROR'
 export class Informer<R extends Row> {
   readonly #options: InformerOptions<R>;
   #failures = 0;
+  #failing = false;
 
   constructor(options: InformerOptions<R>) {
     this.#options = options;
@@ -56,7 +57,7 @@ export class Informer<R extends Row> {
         if (signal.aborted) return;
         if (!(error instanceof ApiError)) throw error;
         if (error.isGone) version = undefined;
-        else this.#options.onProblem?.(error);
+        else this.#tell(error);
         await this.#backOff(error.retryAfterMs);
       }
     }
@@ -76,7 +77,7 @@ export class Informer<R extends Row> {
     let version = '';
     do {
       const query = this.#query({limit: `${PAGE_SIZE}`, continue: next});
-      const page: ListAnswer = await client.request('GET', `${path}?${query}`, {signal});
+      const page = checkPage(await client.request('GET', `${path}?${query}`, {signal}), path);
       for (const object of page.items ?? []) {
         const row = project(object, store.get(keyOf(object)));
         rows.set(row.key, row);
@@ -86,7 +87,7 @@ export class Informer<R extends Row> {
     } while (next);
     store.replace(rows, version);
     this.#options.onList?.();
-    this.#options.onProblem?.(undefined);
+    this.#tell(undefined);
     return version;
   }
 
@@ -108,15 +109,21 @@ export class Informer<R extends Row> {
         this.#take(event);
         if (isNewer(version, held.version)) held.version = version;
         this.#failures = 0;
+        if (this.#failing) this.#tell(undefined);
       }
       return held.version;
     } catch (error) {
       if (error instanceof ApiError && error.isGone) throw error;
       if (signal.aborted || isNewer(held.version, from) === false) throw error;
       // What was delivered is in the store: go on after it instead of listing again.
-      this.#options.onProblem?.(error as ApiError);
+      this.#tell(error as ApiError);
       return held.version;
     }
+  }
+
+  #tell(problem: ApiError | undefined): void {
+    this.#failing = problem !== undefined;
+    this.#options.onProblem?.(problem);
   }
 
   #take({type, object}: WatchEvent): void {
@@ -142,12 +149,20 @@ export function keyOf({metadata: {namespace, name}}: KubeObject): string {
   return namespace === undefined ? name : `${namespace}/${name}`;
 }
 
+/** What is JSON and no list, as from a proxy, is an answer that failed. */
+function checkPage(answer: unknown, path: string): ListAnswer {
+  const page = answer as Partial<ListAnswer> | null;
+  if (!page?.metadata?.resourceVersion)
+    throw new ApiError(`GET ${path}`, {status: 0, message: 'the server sent what is no list'});
+  return page as ListAnswer;
+}
+
 type StatusObject = {code?: number; reason?: string; message?: string};
 
 function parseEvent(line: string, path: string): WatchEvent {
-  let event: WatchEvent;
+  let event: Partial<WatchEvent> | null;
   try {
-    event = JSON.parse(line) as WatchEvent;
+    event = JSON.parse(line) as Partial<WatchEvent> | null;
   } catch (error) {
     throw new ApiError(
       `WATCH ${path}`,
@@ -155,7 +170,9 @@ function parseEvent(line: string, path: string): WatchEvent {
       error,
     );
   }
-  if (event.type !== 'ERROR') return event;
+  if (!event?.object || (event.type !== 'ERROR' && !event.object.metadata?.resourceVersion))
+    throw new ApiError(`WATCH ${path}`, {status: 0, message: 'the server sent what is no event'});
+  if (event.type !== 'ERROR') return event as WatchEvent;
   const {code = 500, reason = '', message = 'the watch failed'} = event.object as unknown as StatusObject;
   throw new ApiError(`WATCH ${path}`, {status: code, reason, message});
 }

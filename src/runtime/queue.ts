@@ -6,6 +6,9 @@ const BACKOFF_MOST_MS = 60_000;
 /** setTimeout can't wait longer. */
 const TIMER_MOST_MS = 2 ** 31 - 1;
 
+/** Entries of the heap that may be out of date before it is made anew, beside as many as are valid. */
+const STALE_MOST = 1000;
+
 type Waiting = {key: string; dueAtMs: number};
 
 export class WorkQueue {
@@ -47,6 +50,7 @@ export class WorkQueue {
     }
     this.#dueAt.set(key, dueAtMs);
     push(this.#heap, {key, dueAtMs});
+    if (this.#heap.length > STALE_MOST + 2 * this.#dueAt.size) this.#dropStale();
     if (this.#heap[0]?.key === key) this.#arm();
   }
 
@@ -113,6 +117,12 @@ export class WorkQueue {
     }
     this.#running.add(key);
     taker(key);
+  }
+
+  /** A sorted list is a heap. */
+  #dropStale(): void {
+    const valid = [...this.#dueAt].map(([key, dueAtMs]) => ({key, dueAtMs}));
+    this.#heap.splice(0, Number.POSITIVE_INFINITY, ...valid.sort((a, b) => a.dueAtMs - b.dueAtMs));
   }
 
   #arm(): void {

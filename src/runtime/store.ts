@@ -14,6 +14,8 @@ export function isNewer(a: string, b: string): boolean {
 export class Store<R extends Row> {
   readonly #rows = new Map<string, R>();
   readonly #onChange: (change: Change<R>) => void;
+  /** Keys that we wrote and that the watch has not delivered yet, at the version of the write. */
+  readonly #written = new Map<string, string>();
   /** The version up to which the watch has delivered everything. */
   #seen = '0';
   #ready = false;
@@ -41,10 +43,16 @@ export class Store<R extends Row> {
 
   /** Swaps in a complete list; what vanished is reported as deleted, what we wrote after the list stays. */
   replace(rows: Map<string, R>, resourceVersion: string): void {
+    for (const [key, version] of this.#written)
+      if (!isNewer(version, resourceVersion)) this.#written.delete(key);
     for (const row of [...this.#rows.values()]) {
-      if (!rows.has(row.key) && !isNewer(row.resourceVersion, resourceVersion)) this.#delete(row);
+      if (!rows.has(row.key) && !this.#written.has(row.key)) this.#delete(row);
     }
-    for (const row of rows.values()) this.#put(row);
+    // Also an older version: after a restore of etcd the list is right and the cache is not.
+    for (const row of rows.values()) {
+      if (!this.#written.has(row.key) && this.#rows.get(row.key)?.resourceVersion !== row.resourceVersion)
+        this.#set(row);
+    }
     this.#seen = resourceVersion;
     this.#ready = true;
   }
@@ -52,24 +60,34 @@ export class Store<R extends Row> {
   /** An event of the watch. */
   put(row: R): void {
     this.#progress(row.resourceVersion);
+    this.#confirm(row.key, row.resourceVersion);
     this.#put(row);
   }
 
   /** A deletion of the watch, at the version that the deletion has. */
   delete(key: string, resourceVersion: string): void {
     this.#progress(resourceVersion);
+    this.#confirm(key, resourceVersion);
     const row = this.#rows.get(key);
     if (row && !isNewer(row.resourceVersion, resourceVersion)) this.#delete(row);
   }
 
   /** The answer to a write of ours: so that the next look sees it, unless the watch is already past it. */
   putWritten(row: R): void {
-    if (isNewer(row.resourceVersion, this.#seen)) this.#put(row);
+    if (!isNewer(row.resourceVersion, this.#seen)) return;
+    this.#written.set(row.key, row.resourceVersion);
+    this.#put(row);
   }
 
   /** A bookmark of the watch. */
   bookmark(resourceVersion: string): void {
     this.#progress(resourceVersion);
+  }
+
+  /** The watch has come to, or past, what we wrote. */
+  #confirm(key: string, resourceVersion: string): void {
+    const written = this.#written.get(key);
+    if (written !== undefined && !isNewer(written, resourceVersion)) this.#written.delete(key);
   }
 
   #progress(resourceVersion: string): void {
@@ -79,6 +97,11 @@ export class Store<R extends Row> {
   #put(row: R): void {
     const previous = this.#rows.get(row.key);
     if (previous && !isNewer(row.resourceVersion, previous.resourceVersion)) return;
+    this.#set(row);
+  }
+
+  #set(row: R): void {
+    const previous = this.#rows.get(row.key);
     this.#rows.set(row.key, row);
     this.#onChange({type: previous ? 'modified' : 'added', row, previous});
   }

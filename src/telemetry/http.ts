@@ -28,8 +28,9 @@ export async function serveHttp(options: HttpOptions): Promise<HttpEndpoint> {
   return {port: (server.address() as AddressInfo).port, close: () => close(server)};
 }
 
-function cannotListen({port}: HttpOptions, error: Error): Error {
-  return new Error(`can't listen on port ${port} (${error.message}): choose another by --http-port`, {
+function cannotListen({host, port}: HttpOptions, error: Error): Error {
+  const where = host ? `${host}, port ${port}` : `port ${port}`;
+  return new Error(`can't listen on ${where} (${error.message}): choose another --http-host or --http-port`, {
     cause: error,
   });
 }

@@ -30,7 +30,10 @@ test('an exemption covers its exact name, stands in the registry, and ends by it
   t.true(Date.now() < Date.parse(until), 'the exemption was seen while it lasted');
 
   await eventually('both', async () => (await reasons(stage))?.length === 2);
-  await eventually('the registry without it', async () => (await stage.registry('shop'))?.exempt.length === 0);
+  await eventually(
+    'the registry without it',
+    async () => (await stage.registry('shop'))?.exempt.length === 0,
+  );
   t.true(Date.now() >= Date.parse(until));
 });
 

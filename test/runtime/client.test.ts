@@ -247,6 +247,18 @@ test('nothing is sent for a signal that has aborted', async t => {
   t.deepEqual(api.requests, []);
 });
 
+test('nothing is sent when the signal aborts while the connection is made', async t => {
+  const api = await ApiServer.start(t);
+  const client = api.client();
+  const end = new AbortController();
+  const request = failure(t, client.request('GET', '/a', {signal: end.signal}));
+  const watch = failure(t, collect(client.lines('/w', end.signal)));
+  end.abort(new Error('too late'));
+  t.is((await request).message, 'GET /a: too late');
+  await watch;
+  t.deepEqual(api.requests, []);
+});
+
 test('a watch that its reader leaves is closed', async t => {
   const api = await ApiServer.start(t);
   const exchange = api.expect('GET /w', watching({n: 1}, {n: 2}));
@@ -271,6 +283,26 @@ test('after GOAWAY the next request takes a new connection, and what is under wa
   t.is((await lines.next()).value, '{"n":2}');
   watch.stream.end();
   t.true((await lines.next()).done);
+});
+
+test('a connection that ends after GOAWAY leaves its successor in use, and close ends both', async t => {
+  const api = await ApiServer.start(t);
+  const client = api.client();
+  const watch = api.expect('GET /w', watching({n: 1}));
+  const lines = client.lines('/w', never);
+  await lines.next();
+  await api.goAway();
+  api.expect('GET /a', json({}));
+  await client.request('GET', '/a');
+  watch.stream.end();
+  await lines.next();
+  await api.left(0);
+  const next = api.expect('GET /b', json({}));
+  await client.request('GET', '/b');
+  t.is((await next.received).connection, 1);
+  await client.close();
+  await api.left(1);
+  t.is(api.openConnections, 0);
 });
 
 test('answer 401 makes the next request ask for credentials anew', async t => {

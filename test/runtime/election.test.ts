@@ -360,6 +360,32 @@ test('a Lease that is deleted is made anew at once by a standby that watches it'
   await me.stop();
 });
 
+for (const [what, answers] of [
+  [
+    'can not be made anew',
+    [
+      [GET, refusal(404, 'NotFound')],
+      [POST, refusal(403, 'Forbidden')],
+    ],
+  ],
+  ['can not be read', [[GET, refusal(500, 'InternalError')]]],
+] as [string, [string, Answer][]][]) {
+  test(`a Lease that is deleted and ${what} is tried again after the retry period, not at once`, async t => {
+    const api = await ApiServer.start(t);
+    const me = candidate(t, api, {...EAGER, retryPeriodSeconds: 0.2});
+    const deleted = {type: 'DELETED', object: heldBy('other', 2)};
+    api.expect(GET, json(heldBy('other', 1)));
+    api.expect(WATCH, watching(deleted));
+    const failed = answers.map(([line, answer]) => api.expect(line, answer)).at(-1);
+    const again = api.expect(GET, silence);
+    const term = me.terms.next();
+    const waited = (await again.received).atMs - ((await failed?.received)?.atMs ?? 0);
+    t.true(waited >= 199, `it looked again after ${waited} ms`);
+    me.end();
+    t.true((await term).done);
+  });
+}
+
 for (const [how, answer] of [
   ['is refused', refusal(403, 'Forbidden')],
   ['is cut', cutAfter('{"type": "MOD')],

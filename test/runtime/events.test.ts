@@ -137,6 +137,42 @@ test('an Event that is refused is told with the error, and the next one is sent'
   );
 });
 
+test('an Event that could not be sent the first time is created by the next one', async t => {
+  const api = await ApiServer.start(t);
+  api.expect(`POST ${EVENTS}`, refusal(500, 'InternalError'));
+  const next = api.expect(`POST ${EVENTS}`, created);
+  const {events, start} = recorder(t, api);
+  void start();
+  events.emit(collision);
+  events.emit(collision);
+  t.is(((await next.received).body as EventBody).count, 1);
+});
+
+test('an Event that the server no longer has is created anew', async t => {
+  const api = await ApiServer.start(t);
+  const post = api.expect(`POST ${EVENTS}`, created);
+  const {events, dropped, start} = recorder(t, api);
+  void start();
+  for (let i = 0; i < 2; i++) events.emit(collision);
+  const {name} = ((await post.received).body as EventBody).metadata;
+  api.expect(`PATCH ${EVENTS}/${name}`, refusal(404, 'NotFound'));
+  const again = api.expect(`POST ${EVENTS}`, created);
+  t.is(((await again.received).body as EventBody).metadata.name, name);
+  t.deepEqual(dropped, []);
+});
+
+test('an abort ends it although an answer does not come', async t => {
+  const api = await ApiServer.start(t);
+  const stuck = api.expect(`POST ${EVENTS}`, silence);
+  const {events, start, end} = recorder(t, api);
+  const running = start();
+  events.emit(collision);
+  await stuck.received;
+  end();
+  await t.notThrowsAsync(running);
+  await stuck.closed();
+});
+
 test('what is too much to wait is dropped at once, and told', async t => {
   const api = await ApiServer.start(t);
   const {events, dropped} = recorder(t, api);

@@ -295,6 +295,56 @@ for (const [how, answer] of [
   });
 }
 
+for (const body of ['{}', 'null', '{"metadata": {}}']) {
+  test(`a list that is ${body} is told and tried again`, async t => {
+    const api = await ApiServer.start(t);
+    api.expect(LIST, text(body));
+    api.expect(LIST, list(10));
+    const watch = api.expect(watchFrom(10), watching());
+    const informer = run(t, api);
+    await watch.received;
+    t.deepEqual(
+      informer.problems.map(each => each?.status),
+      [0, undefined],
+    );
+    await informer.stop();
+  });
+}
+
+for (const line of [
+  'null',
+  '{}',
+  '{"type":"ADDED"}',
+  '{"type":"ERROR"}',
+  '{"type":"BOOKMARK","object":{}}',
+]) {
+  test(`after the event ${line} the watch goes on where it was`, async t => {
+    const api = await ApiServer.start(t);
+    api.expect(LIST, list(10));
+    api.expect(watchFrom(10), text(`${line}\n`));
+    const next = api.expect(watchFrom(10), watching());
+    const informer = run(t, api);
+    await next.received;
+    t.is(informer.problems[1]?.status, 0);
+    await informer.stop();
+  });
+}
+
+test('a watch that works again is told', async t => {
+  const api = await ApiServer.start(t);
+  api.expect(LIST, list(10));
+  api.expect(watchFrom(10), refusal(500, 'InternalError'));
+  api.expect(watchFrom(10), watched(added('a', 11)));
+  const next = api.expect(watchFrom(11), watching());
+  const informer = run(t, api);
+  await next.received;
+  t.deepEqual(
+    informer.problems.map(each => each?.status),
+    [undefined, 500, undefined],
+  );
+  await informer.stop();
+});
+
 test('a list that fails between two pages leaves the store as it was', async t => {
   const api = await ApiServer.start(t);
   api.expect(LIST, list(10, [object('a', 1), object('b', 2)]));

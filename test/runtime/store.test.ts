@@ -154,3 +154,14 @@ test('versions are compared as numbers: the tenth is newer than the ninth', t =>
   store.putWritten(row('b', '11'));
   t.deepEqual(contents(), ['a@10', 'b@11']);
 });
+
+test('after a restore of etcd the list is right, though its versions are lower', t => {
+  const {store, changes, contents} = observed();
+  store.replace(list(row('kept', '900', 'after the backup'), row('gone', '950')), '1000');
+  store.putWritten(row('ours', '1001'));
+  store.put(row('ours', '1001'));
+  changes.length = 0;
+  store.replace(list(row('kept', '90', 'as in the backup')), '100');
+  t.deepEqual(contents(), ['kept@90']);
+  t.deepEqual(changes.sort(), ['deleted gone@950', 'deleted ours@1001', 'modified kept@90']);
+});

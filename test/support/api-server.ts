@@ -142,6 +142,12 @@ export class ApiServer {
     await this.#script.at(-1)?.received;
   }
 
+  /** Resolves when the connection of that number is no more, on either side. */
+  async left(connection: number): Promise<void> {
+    const socket = this.#sockets[connection] as Socket;
+    if (!socket.closed) await once(socket, 'close');
+  }
+
   /** How many connections were made. */
   get connections(): number {
     return this.#sessions.length;
