@@ -34,6 +34,11 @@ export class Program {
     void this.#exit.then(() => this.#tell());
   }
 
+  /** What it wrote to standard error. */
+  get errors(): string {
+    return this.#errors;
+  }
+
   get pid(): number {
     return this.#child.pid ?? 0;
   }

@@ -156,6 +156,8 @@ function orphanFinding(
   if (mode !== 'Managed' && mode !== 'All') fate = `garbageCollection.mode is ${mode}, so it stays`;
   else if (!check || !lease.subject)
     fate = 'its kind is not one of the policy, so nobody can tell and it stays';
+  if (isHeldByUs(lease))
+    return report(`Lease ${lease.name} was a name of ${subject} and is kept closed: ${fate}`);
   return report(`nobody holds Lease ${lease.name} and it is no longer the name of ${subject}: ${fate}`);
 }
 
