@@ -1,6 +1,6 @@
 /** Everything that this process knows of the cluster: stores, rules in force and claims, kept in step by events. */
 import type {KindRef} from '../api/leasepolicy.ts';
-import {LABELS} from '../api/objects.ts';
+import {LABELS, REGISTRY_NAME} from '../api/objects.ts';
 import {type Claim, ClaimIndex, claimOf, type Workload} from '../core/claims.ts';
 import {isManaged, type LeaseView} from '../core/lifetime.ts';
 import type {Rules} from '../core/rules.ts';
@@ -214,7 +214,13 @@ export class World {
     if (!isManaged(row) || row.subject === undefined) return;
     const subject = this.subjectOf(row);
     if (subject) this.options.enqueue(`workload/${subject}`);
-    if (previous?.holder !== row.holder || change.type === 'deleted') this.#wantRegistry(row.namespace);
+    if (this.#matters(row)) this.#wantRegistry(row.namespace);
+  }
+
+  /** Whether the registry depends on the Lease's being there and on its holder: an old name, or one that comes back. */
+  #matters({key, namespace, name}: LeaseView): boolean {
+    if (this.claims.winner(key) === undefined) return true;
+    return this.registries.get(`${namespace}/${REGISTRY_NAME}`)?.spec.retired[name] !== undefined;
   }
 
   /** The id of the workload that a managed Lease names as its subject, if its kind is one of its policy's. */

@@ -92,7 +92,8 @@ async function perform(action: Action, options: WriterOptions): Promise<void> {
     case 'deleteRegistry': {
       const {namespace, uid, resourceVersion} = action;
       const body = {preconditions: {uid, resourceVersion}};
-      await guarded('DELETE', `${registriesPath(namespace)}/${REGISTRY_NAME}`, {body}, options);
+      const path = `${registriesPath(namespace)}/${REGISTRY_NAME}`;
+      await options.client.send('DELETE', path, withinTerm({body}, options));
       return;
     }
     case 'writeStatus': {
@@ -109,17 +110,9 @@ async function perform(action: Action, options: WriterOptions): Promise<void> {
 }
 
 /** The one gate of every write: none begins after the term's deadline. */
-async function guarded<T>(
-  method: string,
-  path: string,
-  request: RequestOptions,
-  {client, term}: WriterOptions,
-): Promise<T> {
+function withinTerm(request: RequestOptions, {term}: WriterOptions): RequestOptions {
   if (!term.mayWrite) throw new TermEndedError();
-  return client.request<T>(method, path, {
-    ...request,
-    timeoutMs: Math.min(WRITE_TIMEOUT_MS, Math.max(1, term.leftMs)),
-  });
+  return {...request, timeoutMs: Math.min(WRITE_TIMEOUT_MS, Math.max(1, term.leftMs))};
 }
 
 async function write(
@@ -129,17 +122,21 @@ async function write(
   request: RequestOptions,
   options: WriterOptions,
 ): Promise<void> {
-  options.onWritten(kind, await guarded<KubeObject>(method, path, request, options));
+  options.onWritten(
+    kind,
+    await options.client.request<KubeObject>(method, path, withinTerm(request, options)),
+  );
 }
 
 const TYPE = {apiVersion: 'coordination.k8s.io/v1', kind: 'Lease'};
 
-function createLease(
+/** The watch brings the new Lease; there may be thousands at once, and nothing waits for the answer's contents. */
+async function createLease(
   {namespace, name, labels, annotations, record}: CreateLease,
   options: WriterOptions,
 ): Promise<void> {
   const body = {...TYPE, metadata: {name, labels, annotations}, spec: record};
-  return write('lease', 'POST', `${leasesPath(namespace)}?${MANAGER}`, {body}, options);
+  await options.client.send('POST', `${leasesPath(namespace)}?${MANAGER}`, withinTerm({body}, options));
 }
 
 /**
@@ -185,7 +182,8 @@ async function collectLease(action: CollectLease, options: WriterOptions): Promi
     throw changed(action, 'the Lease');
   await checkSubject(action, options.client);
   options.onCollect(live, action);
-  await guarded('DELETE', path, {body: {preconditions: {uid, resourceVersion}}}, options);
+  const body = {preconditions: {uid, resourceVersion}};
+  await options.client.send('DELETE', path, withinTerm({body}, options));
 }
 
 async function liveLease(path: string, client: ApiClient): Promise<Lease | undefined> {

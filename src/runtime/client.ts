@@ -39,14 +39,24 @@ export class ApiClient {
 
   /** Sends one request and parses the answer. Throws ApiError for every status above 299 and for no answer. */
   async request<T>(method: string, path: string, options: RequestOptions = {}): Promise<T> {
+    const text = await this.send(method, path, options);
+    try {
+      return JSON.parse(text) as T;
+    } catch (error) {
+      throw asApiError(method, path, error);
+    }
+  }
+
+  /** The same without parsing, which costs as much as the request, for an answer that nobody reads. */
+  async send(method: string, path: string, options: RequestOptions = {}): Promise<string> {
     const startMs = performance.now();
     let status = 0;
     try {
-      const answer = await this.#send(method, path, {timeoutMs: REQUEST_TIMEOUT_MS, ...options});
+      const answer = await this.#open(method, path, {timeoutMs: REQUEST_TIMEOUT_MS, ...options});
       const text = await readText(answer.stream);
       status = answer.status;
       if (status > 299) throw this.#refusal(method, path, answer, text);
-      return JSON.parse(text) as T;
+      return text;
     } catch (error) {
       throw asApiError(method, path, error);
     } finally {
@@ -59,7 +69,7 @@ export class ApiClient {
     const startMs = performance.now();
     let status = 0;
     try {
-      const answer = await this.#send('GET', path, {signal});
+      const answer = await this.#open('GET', path, {signal});
       status = answer.status;
       if (status > 299) throw this.#refusal('GET', path, answer, await readText(answer.stream));
       this.#observe('WATCH', status, (performance.now() - startMs) / 1000);
@@ -74,7 +84,7 @@ export class ApiClient {
     return this.#connection.close();
   }
 
-  async #send(method: string, path: string, options: RequestOptions): Promise<Answer> {
+  async #open(method: string, path: string, options: RequestOptions): Promise<Answer> {
     options.signal?.throwIfAborted();
     const [session, authorization] = await Promise.all([
       this.#connection.session(),
