@@ -1,8 +1,10 @@
 /** Judges each Lease: its state, its findings, and whether it is garbage. */
 import {LABELS} from '../api/objects.ts';
 import type {SubjectCheck} from '../core/action.ts';
-import {isManaged, type LeaseView} from '../core/lifetime.ts';
+import type {Claim} from '../core/claims.ts';
+import {isHeldByOthers, isManaged, type LeaseView} from '../core/lifetime.ts';
 import {type LeaseObservation, type LeasePlan, planLease} from '../core/plan-lease.ts';
+import type {Now} from '../core/plan-workload.ts';
 import {exemption, type Rules} from '../core/rules.ts';
 import type {Controller} from './controller.ts';
 import type {World} from './world.ts';
@@ -26,6 +28,7 @@ export const leaseController: Controller<LeaseObservation> = {
       claim,
       subjectsKnown: [...governing, ...(rules ? [rules] : [])].every(each => world.subjectsKnown(each)),
       check: rules && subjectCheck(lease, world, rules),
+      handingOver: isHandingOver(lease, claim, world, now),
       governing,
       allowed: unknown && governing.length > 0 ? allowedNames(lease.namespace, world) : '',
       exemptUntilMs: ends.length > 0 ? Math.max(...ends) : undefined,
@@ -44,6 +47,7 @@ const NOTHING: LeaseObservation = {
   claim: undefined,
   subjectsKnown: false,
   check: undefined,
+  handingOver: false,
   governing: [],
   allowed: '',
   exemptUntilMs: undefined,
@@ -56,6 +60,17 @@ function rulesOf(lease: LeaseView, world: World, governing: readonly Rules[]): R
   if (claim) return world.rules.get(claim.policy);
   if (isManaged(lease)) return world.rules.get(lease.labels[LABELS.policy] ?? '');
   return governing.find(rules => rules.collection.mode === 'All' && rules.bears(lease.name));
+}
+
+/** The present name is no part of it: its holder is the one to whom the old names are handed over. */
+function isHandingOver(lease: LeaseView, claim: Claim | undefined, world: World, now: Now): boolean {
+  const policy = lease.labels[LABELS.policy];
+  if (claim || policy === undefined || lease.subject === undefined) return false;
+  return world.leaseIndex
+    .ofSubject(policy, lease.namespace, lease.subject)
+    .filter(key => key !== lease.key && world.claims.winner(key)?.subject !== lease.subject)
+    .flatMap(key => world.leases.get(key) ?? [])
+    .some(other => isHeldByOthers(other, now.monotonicMs));
 }
 
 function subjectCheck(lease: LeaseView, world: World, rules: Rules): SubjectCheck | undefined {

@@ -20,6 +20,8 @@ export type LeaseObservation = {
   readonly subjectsKnown: boolean;
   /** What a live read must find before the Lease is deleted; undefined when no read could tell. */
   readonly check: SubjectCheck | undefined;
+  /** Whether another old name of its subject is still held by somebody: then none of them may be used, or go. */
+  readonly handingOver: boolean;
   /** Policies that govern the namespace. */
   readonly governing: readonly Rules[];
   /** The first few names that are allowed here, and how many more there are. */
@@ -187,7 +189,7 @@ function garbageOf(
 ): Garbage | undefined {
   const {mode} = rules.collection;
   const {check} = observed;
-  if ((mode !== 'Managed' && mode !== 'All') || !check) return undefined;
+  if ((mode !== 'Managed' && mode !== 'All') || !check || observed.handingOver) return undefined;
   const ttlEndsMs = isManaged(lease)
     ? managedTtlEndsMs(rules, lease, state, now)
     : othersTtlEndsMs(observed, rules, lease, now);
@@ -200,9 +202,16 @@ function garbageOf(
     subject: lease.subject ?? '',
     check,
   } as const;
-  // In any case one of the Lease's own durations passes under our own eyes.
-  const dueAtMs = Math.max(ttlEndsMs, lease.changedAtMs + (lease.durationSeconds ?? 0) * 1000);
+  const dueAtMs = Math.max(ttlEndsMs, unrenewedUntilMs(lease));
   return {policy: rules.policy, dueAtMs, collect, transitions: lease.transitions};
+}
+
+/**
+ * In any case one of the Lease's own durations passes under our own eyes. What we hold ourselves goes while we hold
+ * it: else a candidate of an old Pod could take it when our hold has run out.
+ */
+function unrenewedUntilMs(lease: LeaseView): number {
+  return isHeldByUs(lease) ? 0 : lease.changedAtMs + (lease.durationSeconds ?? 0) * 1000;
 }
 
 /**
@@ -212,7 +221,9 @@ function garbageOf(
 function managedTtlEndsMs(rules: Rules, lease: LeaseView, state: Lifetime, now: Now): number | undefined {
   const marked = parseMicroTime(lease.orphanedSince);
   if (state !== 'orphaned' || marked === undefined || lease.subject === undefined) return undefined;
-  const from = Math.max(Math.min(marked, now.wallMs), parseMicroTime(lease.renewTime) ?? 0);
+  // Our own renewals of a seal do not lengthen it; acquireTime is when the hand-over ended.
+  const last = parseMicroTime(isHeldByUs(lease) ? lease.acquireTime : lease.renewTime) ?? 0;
+  const from = Math.max(Math.min(marked, now.wallMs), last);
   return now.monotonicMs + rules.collection.ttlSeconds * 1000 - (now.wallMs - from);
 }
 

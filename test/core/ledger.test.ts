@@ -224,6 +224,7 @@ test('garbage of others is part of the total of which a share may be deleted', t
       claim: undefined,
       subjectsKnown: true,
       check: {expect: 'nothing'},
+      handingOver: false,
       governing: [],
       allowed: 'none',
       exemptUntilMs: undefined,

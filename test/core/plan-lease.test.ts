@@ -2,7 +2,7 @@
 import test from 'ava';
 import fc from 'fast-check';
 import type {SubjectCheck} from '../../src/core/action.ts';
-import {holding, type LeaseView} from '../../src/core/lifetime.ts';
+import {holding, isHeldByUs, type LeaseView} from '../../src/core/lifetime.ts';
 import {type LeaseObservation, planLease} from '../../src/core/plan-lease.ts';
 import {ago, ahead, lease, micro, now, only, policy, steps, workload} from '../support/builders.ts';
 
@@ -39,6 +39,7 @@ const plan = (view: LeaseView | undefined, given: Partial<LeaseObservation> = {}
       claim: undefined,
       subjectsKnown: true,
       check: gone,
+      handingOver: false,
       governing: [rules],
       allowed: 'billing-1, payments-2 and 3 more',
       exemptUntilMs: undefined,
@@ -354,23 +355,22 @@ const DUE: Due[] = [
     lease().made().with({durationSeconds: 9000}).orphaned(ago(60)),
     9000,
   ],
-  ['that we sealed, and renewed just now', sealed.orphaned(ago(7200)), 3600],
-  ['that we sealed, and renewed half the ttl ago', sealed.renewed(ago(1800)).orphaned(ago(7200)), 1800],
-  ['that we sealed, and renewed just a ttl ago', sealed.renewed(ago(3600)).orphaned(ago(7200)), 0],
+  ['that we sealed now', sealed.acquired(now).orphaned(ago(7200)), 3600],
   [
-    'that we sealed, and that was marked after our last renewal',
-    sealed.renewed(ago(1800)).orphaned(ago(600)),
-    3000,
+    'that we sealed half the ttl ago, and renew',
+    sealed.acquired(ago(1800)).renewed(ago(5)).orphaned(ago(7200)),
+    1800,
   ],
+  [
+    'that we sealed just a ttl ago, and renew',
+    sealed.acquired(ago(3600)).renewed(ago(5)).orphaned(ago(7200)),
+    0,
+  ],
+  ['that we sealed, and that was marked after that', sealed.acquired(ago(1800)).orphaned(ago(600)), 3000],
   [
     'that we sealed under a ttl twice as long',
-    sealed.lasting(7200).renewed(ago(3600)).orphaned(ago(7200)),
-    3600,
-  ],
-  [
-    'that we sealed, and see for the first time a day after our last renewal',
-    sealed.renewed(ago(86_400)).with({changedAtMs: now.monotonicMs}).orphaned(ago(86_400)),
-    3600,
+    sealed.lasting(7200).acquired(ago(1800)).renewed(ago(5)).orphaned(ago(7200)),
+    1800,
   ],
   ['that is held', lease().made().heldBy(POD).orphaned(ago(7200)), undefined],
   [
@@ -391,7 +391,11 @@ test('the ttl of an orphan counts from its mark, which is never ahead, or from a
   const moment = fc.integer({min: -100_000, max: 100_000});
   const last = fc.constantFrom(lease().made().released(), sealed, lease().made().heldBy(POD).lasting(1));
   const property = fc.property(last, moment, moment, (each, marked, renewed) => {
-    const seenLong = each.renewed(ago(renewed)).orphaned(ago(marked)).with({changedAtMs: 0});
+    const seenLong = each
+      .renewed(ago(renewed))
+      .acquired(ago(renewed))
+      .orphaned(ago(marked))
+      .with({changedAtMs: 0});
     return dueInSeconds(seenLong) === 3600 - Math.min(Math.max(0, marked), renewed);
   });
   t.notThrows(() => fc.assert(property));
@@ -399,7 +403,7 @@ test('the ttl of an orphan counts from its mark, which is never ahead, or from a
 
 test('an orphan with a renewTime in the far future is due a ttl after it, whenever it is looked at', t => {
   const renewTime = '9999-12-31T23:59:59.999000Z';
-  for (const each of [orphan, sealed, lease().made().heldBy(POD).renewed(ago(60))]) {
+  for (const each of [orphan, lease().made().heldBy(POD).renewed(ago(60))]) {
     for (const at of [now, ahead(3600), ahead(31_536_000)]) {
       const {garbage} = plan(each.with({renewTime}).orphaned(ago(7200)), {}, at);
       t.is((garbage?.dueAtMs ?? 0) - at.monotonicMs, Date.parse(renewTime) - at.wallMs + 3_600_000);
@@ -506,10 +510,18 @@ test('what is held or not understood is never garbage', t => {
   t.notThrows(() => fc.assert(property, {numRuns: 1000}));
 });
 
-test('no garbage is due before one of its own durations has passed under our eyes, whoever held it', t => {
+test('no garbage of a hand-over is taken while another old name is held', t => {
+  const due = sealed.acquired(ago(7200)).orphaned(ago(7200));
+  t.truthy(plan(due).garbage);
+  t.is(plan(due, {handingOver: true}).garbage, undefined);
+});
+
+test('no garbage is due before one of its own durations has passed under our eyes, whoever else held it', t => {
   const property = fc.property(anyLease, anyObservation, (view, given) => {
     const {garbage} = plan(view, given);
-    return !garbage || garbage.dueAtMs >= view.changedAtMs + (view.durationSeconds ?? 0) * 1000;
+    return (
+      !garbage || isHeldByUs(view) || garbage.dueAtMs >= view.changedAtMs + (view.durationSeconds ?? 0) * 1000
+    );
   });
   t.notThrows(() => fc.assert(property, {numRuns: 1000}));
 });
