@@ -93,88 +93,51 @@ function runCommand(): Command {
   return command;
 }
 
-function flags(): Option[] {
+const flags = (): Option[] => [...electionFlags(), ...processFlags()];
+
+function electionFlags(): Option[] {
   const {leaseDurationSeconds, renewDeadlineSeconds, retryPeriodSeconds} = DEFAULT_TIMING;
+  const identity = `${hostname()}_${randomUUID()}`;
   return [
-    name('--namespace <name>', 'namespace of our own Lease', 'leasepolicy-system', 'LEASEPOLICY_NAMESPACE'),
-    name(
-      '--deployment-name <name>',
-      'Deployment whose replicas share the Lease',
-      'leasepolicy',
-      'LEASEPOLICY_DEPLOYMENT_NAME',
-    ),
-    name(
-      '--identity <text>',
-      'holder that we write into our Lease',
-      `${hostname()}_${randomUUID()}`,
-      'LEASEPOLICY_IDENTITY',
-      '<host name>_<uuid>',
-    ),
-    count(
-      '--lease-duration-seconds <n>',
-      'when standbys take over',
-      leaseDurationSeconds,
-      'LEASEPOLICY_LEASE_DURATION_SECONDS',
-      1,
-      86_400,
-    ),
-    number(
-      '--renew-deadline-seconds <n>',
-      'when a leader that can not renew gives up',
-      renewDeadlineSeconds,
-      'LEASEPOLICY_RENEW_DEADLINE_SECONDS',
-    ),
-    number(
-      '--retry-period-seconds <n>',
-      'between two renewals',
-      retryPeriodSeconds,
-      'LEASEPOLICY_RETRY_PERIOD_SECONDS',
-    ),
-    count('--workers <n>', 'objects that are reconciled at once', 64, 'LEASEPOLICY_WORKERS', 1, 1000),
-    text(
-      '--http-host <address>',
-      'where probes and metrics listen',
-      '',
-      'LEASEPOLICY_HTTP_HOST',
-      'all addresses',
-    ),
-    count(
-      '--http-port <n>',
-      'port of /livez, /readyz and /metrics; 0 takes a free one',
-      8080,
-      'LEASEPOLICY_HTTP_PORT',
-      0,
-      65_535,
-    ),
-    text(
-      '--log-level <level>',
-      'least important lines that are written',
-      'info',
-      'LEASEPOLICY_LOG_LEVEL',
-    ).choices(LOG_LEVELS),
-    text(
-      '--log-format <format>',
-      'auto is text on a terminal, else json',
-      'auto',
-      'LEASEPOLICY_LOG_FORMAT',
-    ).choices(LOG_FORMATS),
+    name('--namespace <name>', 'namespace of our own Lease', 'leasepolicy-system'),
+    name('--deployment-name <name>', 'Deployment whose replicas share the Lease', 'leasepolicy'),
+    name('--identity <text>', 'holder that we write into our Lease', identity, '<host name>_<uuid>'),
+    count('--lease-duration-seconds <n>', 'when standbys take over', leaseDurationSeconds, 1, 86_400),
+    number('--renew-deadline-seconds <n>', 'when a leader that can not renew gives up', renewDeadlineSeconds),
+    number('--retry-period-seconds <n>', 'between two renewals', retryPeriodSeconds),
   ];
 }
 
-function text(flag: string, description: string, preset: string, env: string, shown?: string): Option {
-  return new Option(flag, description).env(env).default(preset, shown);
+function processFlags(): Option[] {
+  const port = 'port of /livez, /readyz and /metrics; 0 takes a free one';
+  return [
+    count('--workers <n>', 'objects that are reconciled at once', 64, 1, 1000),
+    text('--http-host <address>', 'where probes and metrics listen', '', 'all addresses'),
+    count('--http-port <n>', port, 8080, 0, 65_535),
+    text('--log-level <level>', 'least important lines that are written', 'info').choices(LOG_LEVELS),
+    text('--log-format <format>', 'auto is text on a terminal, else json', 'auto').choices(LOG_FORMATS),
+  ];
 }
 
+/** The environment variable is named after the flag: LEASEPOLICY_HTTP_PORT for --http-port. */
+function option(flag: string, description: string): Option {
+  const [long = ''] = flag.split(' ');
+  return new Option(flag, description).env(`LEASEPOLICY_${long.slice(2).replaceAll('-', '_').toUpperCase()}`);
+}
+
+const text = (flag: string, description: string, preset: string, shown?: string) =>
+  option(flag, description).default(preset, shown);
+
 /** A text that can't be empty: two replicas with an empty identity would both lead. */
-function name(flag: string, description: string, preset: string, env: string, shown?: string): Option {
-  return text(flag, description, preset, env, shown).argParser(value => {
+function name(flag: string, description: string, preset: string, shown?: string): Option {
+  return text(flag, description, preset, shown).argParser(value => {
     if (value.trim() === '') throw new InvalidArgumentError('write a text that is not empty');
     return value;
   });
 }
 
-function number(flag: string, description: string, preset: number, env: string): Option {
-  return text(flag, description, '', env)
+function number(flag: string, description: string, preset: number): Option {
+  return option(flag, description)
     .default(preset)
     .argParser(value => {
       const parsed = value.trim() === '' ? Number.NaN : Number(value);
@@ -183,15 +146,8 @@ function number(flag: string, description: string, preset: number, env: string):
     });
 }
 
-function count(
-  flag: string,
-  description: string,
-  preset: number,
-  env: string,
-  min: number,
-  max: number,
-): Option {
-  return text(flag, description, '', env)
+function count(flag: string, description: string, preset: number, min: number, max: number): Option {
+  return option(flag, description)
     .default(preset)
     .argParser(value => {
       if (!/^\d+$/.test(value) || Number(value) < min || Number(value) > max) {

@@ -1,4 +1,6 @@
 /** Carries out actions: the only writer of the operator's work. */
+
+import type {LeaseRegistrySpec} from '../api/leaseregistry.ts';
 import {
   ANNOTATIONS,
   FIELD_MANAGER,
@@ -15,6 +17,7 @@ import type {
   CreateLease,
   LabelLease,
   LeaseVersion,
+  RegistryPatch,
   WriteRecord,
 } from '../core/action.ts';
 import {ApiError, TermEndedError} from '../errors.ts';
@@ -73,22 +76,10 @@ async function perform(action: Action, options: WriterOptions): Promise<void> {
       return writeRecord(action, options);
     case 'collectLease':
       return collectLease(action, options);
-    case 'createRegistry': {
-      const {namespace, spec} = action;
-      const metadata = {name: REGISTRY_NAME, labels: {[LABELS.managedBy]: 'leasepolicy'}};
-      const body = {apiVersion: `${GROUP}/${VERSION}`, kind: 'LeaseRegistry', metadata, spec};
-      return write('registry', 'POST', `${registriesPath(namespace)}?${MANAGER}`, {body}, options);
-    }
-    case 'patchRegistry': {
-      const path = `${registriesPath(action.namespace)}/${REGISTRY_NAME}?${MANAGER}`;
-      return write(
-        'registry',
-        'PATCH',
-        path,
-        {body: {spec: action.patch}, contentType: MERGE_PATCH},
-        options,
-      );
-    }
+    case 'createRegistry':
+      return createRegistry(action.namespace, action.spec, options);
+    case 'patchRegistry':
+      return patchRegistry(action.namespace, action.patch, options);
     case 'deleteRegistry': {
       const {namespace, uid, resourceVersion} = action;
       const body = {preconditions: {uid, resourceVersion}};
@@ -126,6 +117,28 @@ async function write(
     kind,
     await options.client.request<KubeObject>(method, path, withinTerm(request, options)),
   );
+}
+
+function createRegistry(namespace: string, spec: LeaseRegistrySpec, options: WriterOptions): Promise<void> {
+  const metadata = {name: REGISTRY_NAME, labels: {[LABELS.managedBy]: 'leasepolicy'}};
+  const body = {apiVersion: `${GROUP}/${VERSION}`, kind: 'LeaseRegistry', metadata, spec};
+  return write('registry', 'POST', `${registriesPath(namespace)}?${MANAGER}`, {body}, options);
+}
+
+/** Fencing counters are kept also where no policy governs the namespace any more, and so has no registry. */
+async function patchRegistry(namespace: string, patch: RegistryPatch, options: WriterOptions): Promise<void> {
+  const path = `${registriesPath(namespace)}/${REGISTRY_NAME}?${MANAGER}`;
+  try {
+    await write('registry', 'PATCH', path, {body: {spec: patch}, contentType: MERGE_PATCH}, options);
+  } catch (error) {
+    if (!(error instanceof ApiError && error.isNotFound)) throw error;
+    const kept = Object.entries(patch.retired ?? {}).flatMap(([name, counter]) =>
+      counter ? [[name, counter]] : [],
+    );
+    if (kept.length === 0) throw error;
+    const spec = {names: {}, subjects: {}, exempt: [], retired: Object.fromEntries(kept)};
+    await createRegistry(namespace, spec, options);
+  }
 }
 
 const TYPE = {apiVersion: 'coordination.k8s.io/v1', kind: 'Lease'};

@@ -409,3 +409,18 @@ test('it stops at the first action that fails: what comes after may rest on it',
   t.deepEqual(told.done, ['createRegistry']);
   t.deepEqual(told.events, []);
 });
+
+test('a fencing counter is kept also where the registry is gone', async t => {
+  const api = await ApiServer.start(t);
+  api.expect(`PATCH ${REGISTRIES}/leases?${MANAGER}`, notFound);
+  const create = api.expect(`POST ${REGISTRIES}?${MANAGER}`, json({metadata: {name: 'leases'}}, 201));
+  const {options} = writer(api);
+  const retired = {'payments-x': {transitions: 41}};
+  await apply([{type: 'patchRegistry', namespace: 'shop', patch: {retired}}], options);
+  t.deepEqual(((await create.received).body as {spec: object}).spec, {
+    names: {},
+    subjects: {},
+    exempt: [],
+    retired,
+  });
+});
