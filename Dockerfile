@@ -28,4 +28,4 @@ ENV NODE_ENV=production
 # By number: runAsNonRoot can't judge a name.
 USER 65532:65532
 EXPOSE 8080
-ENTRYPOINT ["/usr/bin/node", "--no-deprecation", "/app/leasepolicy.mjs"]
+ENTRYPOINT ["/usr/bin/node", "--no-deprecation", "--max-semi-space-size=4", "/app/leasepolicy.mjs"]

@@ -20,7 +20,7 @@ import {registryController} from './controllers/registry.ts';
 import {metricSources} from './controllers/sources.ts';
 import {workloadController} from './controllers/workload.ts';
 import {World} from './controllers/world.ts';
-import {type ApiError, messageOf} from './errors.ts';
+import {ApiError, messageOf} from './errors.ts';
 import {ApiClient} from './runtime/client.ts';
 import {systemClock} from './runtime/clock.ts';
 import {LeaderElection, type Term} from './runtime/election.ts';
@@ -200,7 +200,8 @@ export class LeasePolicyOperator extends framework.default {
       signal: this.#end.signal,
       onHolder: holder =>
         this.#log.info(holder ? 'leader seen' : 'no leader', {lease: `${namespace}/${name}`, holder}),
-      onProblem: error => this.#log.warn(`leader election: ${error.message}`),
+      onProblem: error =>
+        this.#log.warn(`leader election: ${error.message}${namespaceHint(error, namespace)}`),
     });
   }
 
@@ -282,6 +283,12 @@ export class LeasePolicyOperator extends framework.default {
 
 const idOf = (group: string, version: string, plural: string) =>
   `${plural}.${group === '' ? version : `${group}/${version}`}`;
+
+/** Our Lease is made where it is missing, so a 404 is about its namespace. */
+function namespaceHint(error: Error, namespace: string): string {
+  const missing = error instanceof ApiError && error.isNotFound;
+  return missing ? `: create the namespace ${namespace}, or name another by --namespace` : '';
+}
 
 function resourceEvent(
   id: string,

@@ -174,6 +174,19 @@ test('the manifests agree with the program', async t => {
   t.deepEqual(election?.rules[0]?.resourceNames, [ownLeaseName(name)]);
   t.is(container?.env.find(each => each.name === 'LEASEPOLICY_DEPLOYMENT_NAME')?.value, name);
   t.is(container?.image, `leasepolicy:${PRODUCT_VERSION}`);
+  const [, ...flags] =
+    /^ENTRYPOINT (.*)$/m
+      .exec(readFileSync(path.join(ROOT, 'Dockerfile'), 'utf8'))
+      ?.slice(1)
+      .flatMap(list => JSON.parse(list) as string[]) ?? [];
+  const {scripts} = JSON.parse(readFileSync(path.join(ROOT, 'package.json'), 'utf8')) as {
+    scripts: {start: string};
+  };
+  t.deepEqual(
+    flags.slice(0, -1),
+    scripts.start.split(' ').slice(1, -1),
+    'the image runs Node as npm start does',
+  );
 });
 
 test('the samples are accepted, and a wrong one is refused with what to write instead', async t => {
