@@ -1,4 +1,5 @@
 /** The installation as an administrator makes it, on a real control plane. */
+import {readFileSync} from 'node:fs';
 import {mkdtemp, rm} from 'node:fs/promises';
 import {tmpdir} from 'node:os';
 import path from 'node:path';
