@@ -52,7 +52,7 @@ async function main(): Promise<void> {
   const {scripts} = JSON.parse(await readFile(path.join(ROOT, 'package.json'), 'utf8')) as {
     scripts: {start: string};
   };
-  const [, ...own] = scripts.start.split(' ');
+  const [, , ...own] = scripts.start.split(' ');
   const contenders: Contender[] = [
     {who: 'leasepolicy', command: [process.execPath, ...own, '--http-port', '0', '--log-format', 'json']},
     {who: 'controller-runtime, 64 workers', command: [yardstick, '-workers', '64']},

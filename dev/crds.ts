@@ -3,13 +3,14 @@ import {readFileSync, writeFileSync} from 'node:fs';
 import {stringify} from 'yaml';
 import {customResourceDefinition, resources} from '../src/api/crd.ts';
 
+// kubectl reads YAML 1.1, in which a bare Off is false.
+const YAML = {version: '1.1', lineWidth: 0, aliasDuplicateObjects: false} as const;
 const HEADER = '# Generated from src/api by `make crds`: edit the schema there.\n';
 
 let stale = 0;
 for (const resource of resources) {
   const file = new URL(`../crds/${resource.plural}.yaml`, import.meta.url);
-  const text =
-    HEADER + stringify(customResourceDefinition(resource), {lineWidth: 0, aliasDuplicateObjects: false});
+  const text = HEADER + stringify(customResourceDefinition(resource), YAML);
   if (!process.argv.includes('--check')) {
     writeFileSync(file, text);
   } else if (readFileSync(file, 'utf8') !== text) {

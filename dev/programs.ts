@@ -103,7 +103,7 @@ async function bundle(): Promise<string[]> {
   const {scripts} = JSON.parse(await readFile(path.join(ROOT, 'package.json'), 'utf8')) as {
     scripts: {start: string};
   };
-  return [process.execPath, ...scripts.start.split(' ').slice(1)];
+  return [process.execPath, ...scripts.start.split(' ').slice(2)];
 }
 
 /** Starts the operator as npm start does, with any free port for its endpoints. */

@@ -95,6 +95,7 @@ const hash = Type.Object(
     }),
   },
   {
+    description: 'The hash of the subject.',
     default: {},
     ...rules({
       rule: "self.encoding != 'Base32' || self.length <= 52",
@@ -175,7 +176,7 @@ const lease = Type.Object(
       }),
     }),
   },
-  {default: {}},
+  {description: 'The Leases themselves.', default: {}},
 );
 
 const exemption = Type.Object({
@@ -218,7 +219,7 @@ const enforcement = Type.Object(
       maxItems: 256,
     }),
   },
-  {default: {}},
+  {description: 'What is a finding.', default: {}},
 );
 
 const garbageCollection = Type.Object(
@@ -250,45 +251,48 @@ const garbageCollection = Type.Object(
       default: 25,
     }),
   },
-  {default: {}},
+  {description: 'When a Lease that nobody needs is deleted.', default: {}},
 );
 
 /** What a cluster admin declares. After the API server's defaulting every field is present. */
 export const leasePolicySpecSchema = Type.Object(
   {
-    subjects: Type.Object({workloads}, {description: 'Who has a Lease: exactly one key.'}),
+    subjects: Type.Object({workloads}, {description: 'Who has a Lease.'}),
     naming,
     lease,
     enforcement,
     garbageCollection,
   },
-  rules(
-    {
-      rule: "self.lease.namespace == '' || !self.naming.template.contains('{hash}') || 'namespace' in self.naming.hash.of",
-      message:
-        'lease.namespace collects the Leases of many namespaces: add namespace to naming.hash.of, such as of: [namespace, name]',
-    },
-    {
-      rule: "self.lease.namespace == '' || self.naming.template.contains('{hash}') || self.naming.template.contains('{namespace}.') || self.naming.template.contains('.{namespace}')",
-      message:
-        'lease.namespace collects the Leases of many namespaces: write {namespace}.{name} into the template, or use {hash}',
-    },
-    {
-      rule: "self.subjects.workloads.kinds.size() == 1 || self.naming.template.contains('{hash}') || self.naming.template.contains('{kind}')",
-      message:
-        'several kinds could give two subjects one Lease: write {kind}-{name} into the template, or use {hash}',
-    },
-    {
-      rule: 'self.garbageCollection.ttlSeconds >= self.lease.durationSeconds',
-      message:
-        'garbageCollection.ttlSeconds is below lease.durationSeconds: write a ttlSeconds of at least that',
-    },
-    {
-      rule: 'self.lease.durationSeconds >= self.enforcement.durationSeconds.min && self.lease.durationSeconds <= self.enforcement.durationSeconds.max',
-      message:
-        'lease.durationSeconds is outside enforcement.durationSeconds: widen min and max, or change it',
-    },
-  ),
+  {
+    description: 'What the policy demands.',
+    ...rules(
+      {
+        rule: "self.lease.namespace == '' || !self.naming.template.contains('{hash}') || 'namespace' in self.naming.hash.of",
+        message:
+          'lease.namespace collects the Leases of many namespaces: add namespace to naming.hash.of, such as of: [namespace, name]',
+      },
+      {
+        rule: "self.lease.namespace == '' || self.naming.template.contains('{hash}') || self.naming.template.contains('{namespace}.') || self.naming.template.contains('.{namespace}')",
+        message:
+          'lease.namespace collects the Leases of many namespaces: write {namespace}.{name} into the template, or use {hash}',
+      },
+      {
+        rule: "self.subjects.workloads.kinds.size() == 1 || self.naming.template.contains('{hash}') || self.naming.template.contains('{kind}')",
+        message:
+          'several kinds could give two subjects one Lease: write {kind}-{name} into the template, or use {hash}',
+      },
+      {
+        rule: 'self.garbageCollection.ttlSeconds >= self.lease.durationSeconds',
+        message:
+          'garbageCollection.ttlSeconds is below lease.durationSeconds: write a ttlSeconds of at least that',
+      },
+      {
+        rule: 'self.lease.durationSeconds >= self.enforcement.durationSeconds.min && self.lease.durationSeconds <= self.enforcement.durationSeconds.max',
+        message:
+          'lease.durationSeconds is outside enforcement.durationSeconds: widen min and max, or change it',
+      },
+    ),
+  },
 );
 
 const condition = Type.Object({
@@ -392,6 +396,12 @@ export const leasePolicyResource = {
     {name: 'Violations', type: 'integer', jsonPath: '.status.violations'},
     {name: 'Orphans', type: 'integer', jsonPath: '.status.leases.orphaned'},
     {name: 'Ready', type: 'string', jsonPath: '.status.conditions[?(@.type=="Ready")].status'},
+    {
+      name: 'Accepted',
+      type: 'string',
+      jsonPath: '.status.conditions[?(@.type=="Accepted")].reason',
+      priority: 1,
+    },
     {name: 'Age', type: 'date', jsonPath: '.metadata.creationTimestamp'},
   ],
   schema: leasePolicySchema,

@@ -10,6 +10,7 @@ const WITHOUT_LEASE: ReadonlySet<FindingReason> = new Set([
   'NameCollision',
   'NameTooLong',
   'InvalidName',
+  'NamespaceMissing',
 ]);
 
 type Entry = {

@@ -1,5 +1,4 @@
 /** Gives each selected workload its Lease. */
-
 import {REGISTRY_NAME} from '../api/objects.ts';
 import type {Claim} from '../core/claims.ts';
 import {type ClaimView, planWorkload, type WorkloadObservation} from '../core/plan-workload.ts';
@@ -9,15 +8,8 @@ import type {World} from './world.ts';
 export const workloadController: Controller<WorkloadObservation> = {
   name: 'workload',
   observe(id, world) {
-    const workload = world.workload(id);
-    const claims = world.claims.of(id);
-    return {
-      workload,
-      namespaceTerminating: claims.some(
-        claim => world.namespaces.get(claim.leaseNamespace)?.terminating !== false,
-      ),
-      claims: claims.flatMap(claim => claimView(claim, world) ?? []),
-    };
+    const claims = world.claims.of(id).flatMap(claim => claimView(claim, world) ?? []);
+    return {workload: world.workload(id), claims};
   },
   plan: planWorkload,
 };
@@ -35,6 +27,13 @@ function claimView(claim: Claim, world: World): ClaimView | undefined {
     winner: key === undefined ? undefined : world.claims.winner(key),
     lease: key === undefined ? undefined : world.leases.get(key),
     predecessors: bound.filter(other => other !== key).flatMap(other => world.leases.get(other) ?? []),
+    namespace: namespaceState(claim.leaseNamespace, world),
     retiredTransitions: registry?.spec.retired[name]?.transitions ?? 0,
   };
+}
+
+function namespaceState(name: string, world: World): ClaimView['namespace'] {
+  const row = world.namespaces.get(name);
+  if (!row) return 'missing';
+  return row.terminating ? 'terminating' : 'active';
 }

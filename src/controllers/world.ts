@@ -165,6 +165,8 @@ export class World {
       }
     }
     for (const lease of this.leaseIndex.inNamespace(row.key)) this.options.enqueue(`lease/${lease}`);
+    for (const {workload} of this.claims.inNamespace(row.key))
+      this.options.enqueue(`workload/${workload.id}`);
     this.#wantRegistry(row.key);
   }
 

@@ -6,6 +6,7 @@ export const FINDING_REASONS = [
   'NameCollision',
   'NameTooLong',
   'InvalidName',
+  'NamespaceMissing',
   'DurationOutOfRange',
   'FutureRenewTime',
   'HazardousOwner',

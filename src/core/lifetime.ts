@@ -9,6 +9,7 @@ export type LeaseView = {
   readonly name: string;
   readonly uid: string;
   readonly resourceVersion: string;
+  readonly createdAt: string;
   readonly labels: Readonly<Record<string, string>>;
   /** The annotations of ours. */
   readonly subject: string | undefined;

@@ -1,4 +1,5 @@
 /** Judges one Lease: its state, what is wrong with it, and when it is garbage. */
+import {LABELS} from '../api/objects.ts';
 import {type Action, leaseAnnotations, leaseLabels, type Plan, type SubjectCheck, sooner} from './action.ts';
 import type {Claim} from './claims.ts';
 import type {Finding, FindingReason, ObjectRef} from './finding.ts';
@@ -175,7 +176,7 @@ function orphanMark(rules: Rules, lease: LeaseView, state: Lifetime, now: Now): 
     namespace,
     name,
     uid,
-    labels: leaseLabels(rules, lease.labels['leasepolicy.dev/origin'] ?? 'adopted'),
+    labels: leaseLabels(rules, lease.labels[LABELS.origin] ?? 'adopted'),
     annotations: leaseAnnotations(lease.subject, orphaned ? formatMicroTime(now.wallMs) : undefined),
   };
 }
@@ -223,7 +224,8 @@ function managedTtlEndsMs(rules: Rules, lease: LeaseView, state: Lifetime, now: 
   if (state !== 'orphaned' || marked === undefined || lease.subject === undefined) return undefined;
   // Our own renewals of a seal do not lengthen it; acquireTime is when the hand-over ended.
   const last = parseMicroTime(isHeldByUs(lease) ? lease.acquireTime : lease.renewTime) ?? 0;
-  const from = Math.max(Math.min(marked, now.wallMs), last);
+  // A mark that is older than the Lease came with a manifest that somebody has applied again.
+  const from = Math.max(Math.min(marked, now.wallMs), parseMicroTime(lease.createdAt) ?? 0, last);
   return now.monotonicMs + rules.collection.ttlSeconds * 1000 - (now.wallMs - from);
 }
 

@@ -18,19 +18,20 @@ export type ClaimView = {
   readonly lease: LeaseView | undefined;
   /** Other Leases of this subject under this policy: names that it had before. */
   readonly predecessors: readonly LeaseView[];
+  /** The namespace of the Lease: there, on its way out, or not there. */
+  readonly namespace: 'active' | 'terminating' | 'missing';
   /** leaseTransitions of the name when it was last deleted. */
   readonly retiredTransitions: number;
 };
 
 export type WorkloadObservation = {
   readonly workload: Workload | undefined;
-  readonly namespaceTerminating: boolean;
   readonly claims: readonly ClaimView[];
 };
 
-export function planWorkload({workload, namespaceTerminating, claims}: WorkloadObservation, now: Now): Plan {
+export function planWorkload({workload, claims}: WorkloadObservation, now: Now): Plan {
   const plan: Plan = {actions: [], findings: []};
-  if (!workload || workload.terminating || namespaceTerminating) return plan;
+  if (!workload || workload.terminating) return plan;
   for (const view of claims) {
     const part = planClaim(view, now);
     plan.actions.push(...part.actions);
@@ -41,7 +42,12 @@ export function planWorkload({workload, namespaceTerminating, claims}: WorkloadO
 }
 
 function planClaim(view: ClaimView, now: Now): Plan {
-  const {claim, winner, lease, rules} = view;
+  const {claim, winner, lease, rules, namespace} = view;
+  if (namespace === 'terminating') return {actions: [], findings: []};
+  if (namespace === 'missing') {
+    const message = `its Lease belongs into namespace ${claim.leaseNamespace}, which does not exist: create it`;
+    return {actions: [], findings: [finding(view, 'NamespaceMissing', message)]};
+  }
   if ('problem' in claim.result) {
     return withoutLease(view, undefined, finding(view, claim.result.problem, claim.result.message), now);
   }

@@ -9,7 +9,7 @@ import {
   namePattern,
   parseTemplate,
 } from './name.ts';
-import {compileSelector, type Labels} from './selector.ts';
+import {compileSelector, type Labels, labelProblem} from './selector.ts';
 
 /** Namespaces of the control plane, which an empty namespaceSelector leaves out. */
 const SYSTEM_NAMESPACES: ReadonlySet<string> = new Set(['kube-system', 'kube-public', 'kube-node-lease']);
@@ -49,6 +49,7 @@ export function compile(policy: string, generation: number, spec: LeasePolicySpe
     namespaceMatches,
     workloadMatches,
     ...namingProblems(spec, naming),
+    ...labelProblems(spec),
     ...exemptProblems(spec),
   ].filter(each => typeof each === 'string');
   if (problems.length > 0 || typeof namespaceMatches === 'string' || typeof workloadMatches === 'string') {
@@ -92,6 +93,13 @@ function namingProblems(spec: LeasePolicySpec, {tokens, hash}: Naming): string[]
   const plain = new Set(kinds).size === kinds.length && !variables.some(each => each.startsWith('label:'));
   if (plain && isInjective(tokens, varying)) return [];
   return [`naming.template: "${spec.naming.template}" could give two subjects one Lease: use {hash}`];
+}
+
+function labelProblems({lease}: LeasePolicySpec): string[] {
+  return Object.entries(lease.labels).flatMap(([key, value]) => {
+    const problem = labelProblem(key, [value]);
+    return problem ? [`lease.labels: ${problem}`] : [];
+  });
 }
 
 function exemptProblems(spec: LeasePolicySpec): string[] {

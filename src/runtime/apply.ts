@@ -194,6 +194,7 @@ async function collectLease(action: CollectLease, options: WriterOptions): Promi
   if (live.metadata.uid !== uid || live.metadata.resourceVersion !== resourceVersion)
     throw changed(action, 'the Lease');
   await checkSubject(action, options.client);
+  if (!options.term.mayWrite) throw new TermEndedError();
   options.onCollect(live, action);
   const body = {preconditions: {uid, resourceVersion}};
   await options.client.send('DELETE', path, withinTerm({body}, options));

@@ -152,13 +152,16 @@ export class LeaderElection {
 
   async #acquire(): Promise<Term | undefined> {
     const {signal, onProblem} = this.#options;
+    let beaten = false;
     while (!signal.aborted) {
       const startMs = this.#clock.monotonicMs();
       try {
         if (await this.#tryAcquireOrRenew()) return this.#begin(startMs);
       } catch (error) {
         // Somebody was faster: read at once whose Lease it is, as its duration counts from then.
-        if (error instanceof ApiError && error.isConflict) continue;
+        const again: boolean = !beaten && error instanceof ApiError && error.isConflict;
+        beaten = again;
+        if (again) continue;
         if (!signal.aborted) onProblem?.(error as Error);
       }
       await this.#untilWorthTrying();
@@ -211,7 +214,7 @@ export class LeaderElection {
     } catch (error) {
       if (!(error instanceof ApiError && error.isNotFound)) throw error;
       const body = {...this.#manifest(), metadata: {name, labels}, spec: this.#record(undefined)};
-      this.#observe(await client.request<Lease>('POST', this.#path, {...options, body}));
+      this.#observe(await client.request<Lease>('POST', this.#path, {timeoutMs: options.timeoutMs, body}));
       return true;
     }
     this.#observe(lease);

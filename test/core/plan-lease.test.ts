@@ -372,6 +372,11 @@ const DUE: Due[] = [
     sealed.lasting(7200).acquired(ago(1800)).renewed(ago(5)).orphaned(ago(7200)),
     1800,
   ],
+  [
+    'that somebody restored from our log just now, with the old mark',
+    orphan.with({createdAt: micro(now)}).orphaned(ago(7200)),
+    3600,
+  ],
   ['that is held', lease().made().heldBy(POD).orphaned(ago(7200)), undefined],
   [
     'that is not understood',

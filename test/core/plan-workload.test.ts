@@ -16,15 +16,13 @@ const view = (given: Partial<ClaimView> = {}): ClaimView => ({
   winner: claim,
   lease: undefined,
   predecessors: [],
+  namespace: 'active',
   retiredTransitions: 0,
   ...given,
 });
 
 const plan = (given: Partial<ClaimView> = {}, around: Partial<WorkloadObservation> = {}) =>
-  planWorkload(
-    {workload: claim.workload, namespaceTerminating: false, claims: [view(given)], ...around},
-    now,
-  );
+  planWorkload({workload: claim.workload, claims: [view(given)], ...around}, now);
 
 const ABOUT = {apiVersion: 'apps/v1', kind: 'Deployment', namespace: 'shop', name: 'api', uid: 'uid-of-api'};
 const NOTHING = {actions: [], findings: [], requeueAfterMs: undefined};
@@ -110,14 +108,21 @@ test('a workload that can have no name gets the finding that says why', t => {
 const GOING: Record<string, Partial<WorkloadObservation>> = {
   'that is gone': {workload: undefined},
   'that is being deleted': {workload: workload('api').beingDeleted()},
-  'in a namespace that is being deleted': {namespaceTerminating: true},
+  'whose Lease is in a namespace that is being deleted': {claims: [view({namespace: 'terminating'})]},
 };
 
 for (const [what, around] of Object.entries(GOING)) {
   test(`a workload ${what} gets nothing`, t => {
-    t.deepEqual(plan({}, around), {actions: [], findings: []});
+    t.like(plan({}, around), {actions: [], findings: []});
   });
 }
+
+test('a missing namespace is a finding, and the other policies of the workload go on', t => {
+  const {actions, findings} = plan({}, {claims: [view({namespace: 'missing'}), view()]});
+  t.like(findings, {length: 1, 0: {reason: 'NamespaceMissing', about: ABOUT}});
+  t.regex(findings[0]?.message ?? '', /namespace shop, which does not exist: create it/);
+  t.is(only(actions, 'createLease').length, 1);
+});
 
 test('a workload has one Lease from each of its policies, and the sooner wait counts', t => {
   const billing = policy('billing').prefixed('billing').leases({durationSeconds: 30}).rules();
@@ -557,6 +562,7 @@ const named = (name: string) => anyState.map(fields => lease().named(name).with(
 const anyView = fc.record({
   lease: fc.option(named(NAME), {nil: undefined}),
   predecessors: fc.tuple(named('old-1'), named('old-2')).chain(both => fc.subarray(both)),
+  namespace: fc.constant('active' as const),
   retiredTransitions: fc.nat(9),
   rules: fc.record({create: fc.boolean(), adopt: fc.boolean()}).map(given => policy().leases(given).rules()),
 });

@@ -129,9 +129,10 @@ class Story {
       winner: claim,
       lease: this.#leases.get(name),
       predecessors: [...this.#leases.values()].filter(each => each.name !== name),
+      namespace: 'active' as const,
       retiredTransitions: 0,
     };
-    return planWorkload({workload: claim.workload, namespaceTerminating: false, claims: [view]}, this.#now);
+    return planWorkload({workload: claim.workload, claims: [view]}, this.#now);
   }
 
   #planLease(view: LeaseView) {

@@ -29,7 +29,7 @@ const TABLE: [selector: LabelSelector, labels: Labels, expected: boolean][] = [
   [one('tier', 'NotIn', 'web', 'db'), {tier: 'db'}, false],
   [one('tier', 'NotIn', 'web', 'db'), {tier: 'cache'}, true],
   [one('tier', 'NotIn', 'web', 'db'), {}, true],
-  ...['/', ''].flatMap((value): [LabelSelector, Labels, boolean][] => [
+  ...['a.b', ''].flatMap((value): [LabelSelector, Labels, boolean][] => [
     [one('tier', 'In', value), {tier: value}, true],
     [one('tier', 'In', value), {tier: 'web'}, false],
     [one('tier', 'In', value), {}, false],
@@ -71,6 +71,9 @@ const PROBLEMS: [selector: LabelSelector, problem: string][] = [
   [one('a tier', 'Exists'), 'selector: "a tier" is no label key'],
   [one('-tier', 'Exists'), 'selector: "-tier" is no label key'],
   [one('a/b/c', 'Exists'), 'selector: "a/b/c" is no label key'],
+  [one('tier', 'In', 'a b'), 'selector: "a b" is no value of label tier'],
+  [{matchLabels: {'a b': 'c'}}, 'selector: "a b" is no label key'],
+  [{matchLabels: {tier: 'c d'}}, 'selector: "c d" is no value of label tier'],
 ];
 
 for (const [selector, problem] of PROBLEMS) {

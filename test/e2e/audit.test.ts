@@ -118,3 +118,48 @@ test('two policies each give a workload a Lease, and a Lease that either allows 
     t.is((await stage.status(name))?.violations, 0);
   }
 });
+
+test('a namespace that leaves the policy keeps its fencing counters, and its Leases are collected', async t => {
+  const stage = await setStage(t);
+  const name = 'payments-14c2529eb4';
+  await stage.apply(namespace('shop', {team: 'payments'}), deployment('shop', 'api'));
+  const renewTime = '2026-01-01T00:00:00.000000Z';
+  await stage.apply(
+    lease(name, {holderIdentity: '', leaseDurationSeconds: 1, leaseTransitions: 3, renewTime}),
+  );
+  const subjects = {workloads: {namespaceSelector: {matchLabels: {team: 'payments'}}}};
+  const garbageCollection = {ttlSeconds: 2, maxPercent: 100};
+  const spec = {subjects, naming: {prefix: 'payments'}, lease: {durationSeconds: 1}, garbageCollection};
+  await stage.apply(policy('payments', spec));
+  await startLeader(stage);
+  await eventually('the registry', () => stage.registry('shop'));
+  await eventually('adoption', async () => (await stage.status('payments'))?.leases.total === 1);
+
+  await stage.kubectl(['label', 'namespace', 'shop', 'team-']);
+  await eventually('the collection', async () => (await stage.lease('shop', name)) === undefined);
+  t.deepEqual((await stage.registry('shop'))?.retired, {[name]: {transitions: 3}});
+});
+
+test('a Lease namespace that is missing holds up its own policy alone', async t => {
+  const stage = await setStage(t);
+  await stage.apply(namespace('shop'), deployment('shop', 'api'));
+  const elsewhere = {naming: {prefix: 'far', hash: {of: ['namespace', 'name']}}, lease: {namespace: 'locks'}};
+  await stage.apply(policy('far', elsewhere), policy('payments', {naming: {prefix: 'payments'}}));
+  await startLeader(stage);
+  await eventually('the Lease of the other policy', () => stage.lease('shop', 'payments-14c2529eb4'));
+  const finding = await eventually('the finding', async () => (await stage.status('far'))?.findings[0]);
+  t.is(finding.reason, 'NamespaceMissing');
+  await stage.apply(namespace('locks'));
+  await eventually('its Lease', async () => (await stage.leases('locks')).length === 1);
+});
+
+test('each value of an enumeration can be applied with kubectl', async t => {
+  const stage = await setStage(t);
+  for (const mode of ['Off', 'Report', 'Managed', 'All']) {
+    const spec = {naming: {prefix: 'payments'}, garbageCollection: {mode}};
+    await t.notThrowsAsync(stage.apply(policy('payments', spec)));
+  }
+  for (const encoding of ['Hex', 'Base32', 'Safe']) {
+    await t.notThrowsAsync(stage.apply(policy('payments', {naming: {prefix: 'payments', hash: {encoding}}})));
+  }
+});

@@ -185,7 +185,7 @@ test('the manifests agree with the program', async t => {
   };
   t.deepEqual(
     flags.slice(0, -1),
-    scripts.start.split(' ').slice(1, -1),
+    scripts.start.split(' ').slice(2, -1),
     'the image runs Node as npm start does',
   );
 });

@@ -25,6 +25,7 @@ class TestLease implements LeaseView {
   readonly name: string = 'payments-14c2529eb4';
   readonly uid: string = 'lease-uid';
   readonly resourceVersion: string = '100';
+  readonly createdAt: string = '2020-01-01T00:00:00Z';
   readonly labels: Readonly<Record<string, string>> = {};
   readonly subject: string | undefined = undefined;
   readonly orphanedSince: string | undefined = undefined;
