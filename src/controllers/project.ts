@@ -54,6 +54,20 @@ export function projectNamespace(object: KubeObject): NamespaceRow {
   return {key: keyOf(object), resourceVersion, labels, terminating};
 }
 
+/** Label sets that were seen: the Leases of a policy share one instead of having thousands that are equal. */
+const labelSets = new Map<string, Readonly<Record<string, string>>>();
+/** Beyond this many the sets of Leases are as they come, so that odd Leases can't fill the memory. */
+const LABEL_SETS_MOST = 1000;
+
+function shared(labels: Record<string, string> | undefined): Readonly<Record<string, string>> {
+  if (!labels) return NO_LABELS;
+  const key = JSON.stringify(labels);
+  const known = labelSets.get(key);
+  if (known) return known;
+  if (labelSets.size < LABEL_SETS_MOST) labelSets.set(key, labels);
+  return labels;
+}
+
 /** The time of the last change is ours, and it stays when the record is the one that was seen before. */
 export function projectLease(object: KubeObject, previous: LeaseView | undefined, nowMs: number): LeaseView {
   const {metadata, spec = {}} = object as Lease;
@@ -62,11 +76,12 @@ export function projectLease(object: KubeObject, previous: LeaseView | undefined
     name,
     uid,
     resourceVersion,
-    creationTimestamp: createdAt,
-    labels = NO_LABELS,
+    creationTimestamp,
+    labels,
     annotations,
     ownerReferences,
   } = metadata;
+  const orphanedSince = annotations?.[ANNOTATIONS.orphanedSince];
   const record = {
     holder: spec.holderIdentity ?? '',
     durationSeconds: spec.leaseDurationSeconds,
@@ -86,10 +101,10 @@ export function projectLease(object: KubeObject, previous: LeaseView | undefined
     name,
     uid,
     resourceVersion,
-    createdAt,
-    labels,
+    createdAt: orphanedSince === undefined ? '' : creationTimestamp,
+    labels: shared(labels),
     subject: annotations?.[ANNOTATIONS.subject],
-    orphanedSince: annotations?.[ANNOTATIONS.orphanedSince],
+    orphanedSince,
     owners: ownerReferences?.map(owner => `${owner.kind}/${owner.name}`) ?? NO_OWNERS,
     ...record,
     changedAtMs: unchanged ? previous.changedAtMs : nowMs,

@@ -9,6 +9,7 @@ export type LeaseView = {
   readonly name: string;
   readonly uid: string;
   readonly resourceVersion: string;
+  /** When it was made; empty for a Lease that is not marked as orphaned, as nothing asks. */
   readonly createdAt: string;
   readonly labels: Readonly<Record<string, string>>;
   /** The annotations of ours. */
