@@ -3,7 +3,7 @@ import {LABELS} from '../api/objects.ts';
 import type {SubjectCheck} from '../core/action.ts';
 import type {Claim} from '../core/claims.ts';
 import {isHeldByOthers, isManaged, type LeaseView} from '../core/lifetime.ts';
-import {type LeaseObservation, type LeasePlan, planLease} from '../core/plan-lease.ts';
+import {type LeaseObservation, planLease} from '../core/plan-lease.ts';
 import type {Now} from '../core/plan-workload.ts';
 import {exemption, type Rules} from '../core/rules.ts';
 import type {Controller} from './controller.ts';
@@ -36,9 +36,6 @@ export const leaseController: Controller<LeaseObservation> = {
     };
   },
   plan: planLease,
-  note(_key, plan: LeasePlan, world) {
-    if (plan.garbage) world.options.enqueue(`collection/${plan.garbage.policy}`);
-  },
 };
 
 const NOTHING: LeaseObservation = {

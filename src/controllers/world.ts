@@ -2,6 +2,7 @@
 import type {KindRef} from '../api/leasepolicy.ts';
 import {LABELS, REGISTRY_NAME} from '../api/objects.ts';
 import {type Claim, ClaimIndex, claimOf, type Workload} from '../core/claims.ts';
+import {refText} from '../core/finding.ts';
 import {isManaged, type LeaseView} from '../core/lifetime.ts';
 import type {Rules} from '../core/rules.ts';
 import type {KindAnswer} from '../runtime/kinds.ts';
@@ -37,9 +38,7 @@ export class World {
     ({policy, reason, about}) =>
       this.policies
         .get(policy)
-        ?.status?.findings.find(
-          each => each.reason === reason && each.object === `${about.kind}/${about.namespace}/${about.name}`,
-        )?.since,
+        ?.status?.findings.find(each => each.reason === reason && each.object === refText(about))?.since,
   );
   /** Why a policy's collection waits for a human. */
   readonly stopped = new Map<string, string>();

@@ -1,7 +1,7 @@
 /** Decides what a namespace's LeaseRegistry says, and the smallest patch that makes it so. */
 import type {LeaseRegistrySpec, RegisteredName} from '../api/leaseregistry.ts';
 import type {Plan, RegistryPatch} from './action.ts';
-import type {Claim} from './claims.ts';
+import {type Claim, subjectText} from './claims.ts';
 import type {LeaseView} from './lifetime.ts';
 
 /** An object of more than about 1.5 MB is refused by etcd; one retired name takes some 60 bytes. */
@@ -58,7 +58,7 @@ function desired({namespace, claims, heldOld, exempt}: RegistryObservation): Des
     const here = claim.leaseNamespace === namespace;
     if (here) names[name] = entry(claim);
     if (claim.workload.namespace !== namespace) continue;
-    const subject = `${claim.workload.kind}/${claim.workload.name}`;
+    const subject = subjectText(claim.workload, namespace);
     subjects[subject] = {
       ...subjects[subject],
       [claim.policy]: here ? name : `${claim.leaseNamespace}/${name}`,

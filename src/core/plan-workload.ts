@@ -1,6 +1,14 @@
 /** Decides what a workload's Leases need: create, adopt, and the hand-over from an old name to a new one. */
 import {LABELS} from '../api/objects.ts';
-import {type Action, type LeaseVersion, leaseAnnotations, leaseLabels, type Plan, sooner} from './action.ts';
+import {
+  type Action,
+  type LeaseRecord,
+  type LeaseVersion,
+  leaseAnnotations,
+  leaseLabels,
+  type Plan,
+  sooner,
+} from './action.ts';
 import type {Claim, Workload} from './claims.ts';
 import type {Finding, FindingReason, ObjectRef} from './finding.ts';
 import {holding, isHeldByOthers, isHeldByUs, isManaged, type LeaseView, renameHolder} from './lifetime.ts';
@@ -30,15 +38,9 @@ export type WorkloadObservation = {
 };
 
 export function planWorkload({workload, claims}: WorkloadObservation, now: Now): Plan {
-  const plan: Plan = {actions: [], findings: []};
-  if (!workload || workload.terminating) return plan;
-  for (const view of claims) {
-    const part = planClaim(view, now);
-    plan.actions.push(...part.actions);
-    plan.findings.push(...part.findings);
-    plan.requeueAfterMs = sooner(plan.requeueAfterMs, part.requeueAfterMs);
-  }
-  return plan;
+  if (!workload || workload.terminating) return {actions: [], findings: []};
+  const plans = claims.map(view => planClaim(view, now));
+  return {...joined(plans), findings: plans.flatMap(plan => plan.findings)};
 }
 
 function planClaim(view: ClaimView, now: Now): Plan {
@@ -110,11 +112,7 @@ function planMissing(view: ClaimView, name: string, now: Now): Plan {
 
 function planExisting(view: ClaimView, lease: LeaseView, name: string, now: Now): Plan {
   const parts = [planLabels(view, lease), planSeals(view, name, now), planHold(view, lease, now)];
-  return {
-    actions: parts.flatMap(part => part.actions),
-    findings: [],
-    requeueAfterMs: parts.map(part => part.requeueAfterMs).reduce(sooner, undefined),
-  };
+  return {...joined(parts), findings: []};
 }
 
 /** Keeps the name closed while an old one is held, and opens it when none is. */
@@ -130,6 +128,12 @@ function planHold(view: ClaimView, lease: LeaseView, now: Now): Part {
 }
 
 type Part = {actions: Action[]; requeueAfterMs?: number | undefined};
+
+/** All actions in their order, and the soonest wait. */
+const joined = (parts: readonly Part[]): Part => ({
+  actions: parts.flatMap(part => part.actions),
+  requeueAfterMs: parts.map(part => part.requeueAfterMs).reduce(sooner, undefined),
+});
 
 /** Adopts a Lease that has the right name, or mends labels of ours that differ. */
 function planLabels(view: ClaimView, lease: LeaseView): Part {
@@ -171,10 +175,7 @@ function planSeals(view: ClaimView, name: string | undefined, now: Now): Part {
     const record = heldRecord(renameHolder(name), view.rules, now, old.transitions);
     return {actions: [write('seal', view, old, record)], requeueAfterMs: renewEveryMs(view.rules)};
   });
-  return {
-    actions: parts.flatMap(part => part.actions),
-    requeueAfterMs: parts.map(part => part.requeueAfterMs).reduce(sooner, undefined),
-  };
+  return joined(parts);
 }
 
 const ttlMs = (rules: Rules) => rules.collection.ttlSeconds * 1000;
@@ -185,15 +186,9 @@ const renewEveryMs = (rules: Rules) => (rules.lease.durationSeconds * 1000) / 3;
 function planRenewal(view: ClaimView, lease: LeaseView, held: boolean, now: Now): Part {
   const dueInMs = lease.changedAtMs + renewEveryMs(view.rules) - now.monotonicMs;
   if (dueInMs > 0) return {actions: [], requeueAfterMs: dueInMs};
-  const time = formatMicroTime(now.wallMs);
-  const record = {
-    holderIdentity: lease.holder,
-    leaseDurationSeconds: view.rules.collection.ttlSeconds,
-    leaseTransitions: lease.transitions,
-    // While an old name is held the hand-over goes on, and the ttl of a seal counts from its end.
-    acquireTime: held ? time : (lease.acquireTime ?? time),
-    renewTime: time,
-  };
+  const record = heldRecord(lease.holder, view.rules, now, lease.transitions);
+  // While an old name is held the hand-over goes on, and the ttl of a seal counts from its end.
+  if (!held && lease.acquireTime !== undefined) record.acquireTime = lease.acquireTime;
   return {actions: [write('renew', view, lease, record)], requeueAfterMs: renewEveryMs(view.rules)};
 }
 
@@ -201,7 +196,7 @@ const closedBy = (held: LeaseView, rules: Rules, now: Now, transitions: number) 
   heldRecord(renameHolder(held.name), rules, now, transitions);
 
 /** Our hold lasts for the ttl in the record, so that it outlives a change or a failure of the operator. */
-function heldRecord(holder: string, rules: Rules, now: Now, transitions: number) {
+function heldRecord(holder: string, rules: Rules, now: Now, transitions: number): LeaseRecord {
   const time = formatMicroTime(now.wallMs);
   return {
     holderIdentity: holder,
@@ -229,7 +224,7 @@ function write(
   purpose: 'close' | 'renew' | 'seal' | 'open',
   {claim}: ClaimView,
   lease: LeaseView,
-  record: Extract<Action, {type: 'writeRecord'}>['record'],
+  record: LeaseRecord,
 ): Action {
   return {type: 'writeRecord', purpose, policy: claim.policy, lease: versionOf(lease), record};
 }

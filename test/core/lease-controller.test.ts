@@ -1,0 +1,45 @@
+/** What the lease controller reads from the caches: a hand-over is seen as long as an old name of the subject is held. */
+import test from 'ava';
+import {leaseController} from '../../src/controllers/lease.ts';
+import type {NamespaceRow, PolicyRow, WorkloadRow} from '../../src/controllers/project.ts';
+import {World} from '../../src/controllers/world.ts';
+import type {LeaseView} from '../../src/core/lifetime.ts';
+import {ago, lease, now, policy, workload} from '../support/builders.ts';
+
+const [A, B, C] = ['a-14c2529eb4', 'b-14c2529eb4', 'c-14c2529eb4'] as const;
+
+/** The world of one Deployment, under a policy whose prefix is c now. */
+function worldWith(...leases: LeaseView[]): World {
+  const kinds = {
+    get: () => ({state: 'served', plural: 'deployments', group: 'apps', version: 'v1'}) as const,
+  };
+  const world = new World({ownLease: '', enqueue: () => {}, kinds, watchKind: () => {}});
+  const namespace: NamespaceRow = {key: 'shop', resourceVersion: '1', labels: {}, terminating: false};
+  world.namespaces.replace(new Map([['shop', namespace]]), '1');
+  const {name, spec} = policy('payments').prefixed('c');
+  const row: PolicyRow = {key: name, uid: 'p', resourceVersion: '1', generation: 1, spec, status: undefined};
+  world.policies.replace(new Map([[name, row]]), '1');
+  const api: WorkloadRow = {...workload('api'), key: 'shop/api', resourceVersion: '1'};
+  for (const source of world.sources.values()) source.store.replace(new Map([['shop/api', api]]), '1');
+  world.leases.replace(new Map(leases.map(each => [each.key, each])), '1');
+  return world;
+}
+
+const made = (name: string) => lease().named(name).made('payments', 'Deployment/api');
+const closed = (name: string) => made(name).keptClosedFor(A).lasting(3600).renewed(ago(1));
+const handingOver = (name: string, ...leases: LeaseView[]) =>
+  leaseController.observe(`shop/${name}`, worldWith(...leases), now).handingOver;
+
+test('while A is held, B is part of a hand-over, and the present name is not', t => {
+  const leases = [made(A).heldBy('api-5d8f-x2x4z').renewed(ago(1)), closed(B), closed(C)];
+  t.true(handingOver(B, ...leases));
+  t.false(handingOver(C, ...leases));
+});
+
+test('when A is given up the hand-over has ended', t => {
+  t.false(handingOver(B, made(A).released(), closed(B), closed(C)));
+});
+
+test('the holder of the present name is the one to whom it is handed over', t => {
+  t.false(handingOver(B, closed(A), closed(B), made(C).heldBy('api-5d8f-x2x4z').renewed(ago(1))));
+});
