@@ -3,21 +3,17 @@ import framework, {type ResourceEvent, type ResourceEventType, type ResourceMeta
 import type {KubernetesObject} from '@kubernetes/client-node';
 import {GROUP, type KubeObject, LABELS, VERSION} from './api/objects.ts';
 import type {Config} from './config.ts';
+import {accessController} from './controllers/access.ts';
+import {admissionController} from './controllers/admission.ts';
 import {collectionController} from './controllers/collection.ts';
 import type {Controller} from './controllers/controller.ts';
-import type {WorkloadSource} from './controllers/in-force.ts';
 import {leaseController} from './controllers/lease.ts';
 import {policyController} from './controllers/policy.ts';
-import {
-  projectLease,
-  projectNamespace,
-  projectPolicy,
-  projectRegistry,
-  projectWorkload,
-} from './controllers/project.ts';
+import {projectLease, projectNamespace, projectPolicy, projectRegistry} from './controllers/project.ts';
 import {Reconciler} from './controllers/reconciler.ts';
 import {registryController} from './controllers/registry.ts';
 import {metricSources} from './controllers/sources.ts';
+import type {WatchRequest} from './controllers/watch-request.ts';
 import {workloadController} from './controllers/workload.ts';
 import {World} from './controllers/world.ts';
 import {ApiError, messageOf} from './errors.ts';
@@ -28,7 +24,8 @@ import {EventRecorder} from './runtime/events.ts';
 import {Informer} from './runtime/informer.ts';
 import {KindDirectory} from './runtime/kinds.ts';
 import {WorkQueue} from './runtime/queue.ts';
-import type {Row, Store} from './runtime/store.ts';
+import type {Row} from './runtime/store.ts';
+import {whoAmI} from './runtime/who-am-i.ts';
 import {serveHttp} from './telemetry/http.ts';
 import type {Logger} from './telemetry/log.ts';
 import {Metrics} from './telemetry/metrics.ts';
@@ -39,20 +36,13 @@ const CONTROLLERS: readonly Controller<unknown>[] = [
   leaseController,
   collectionController,
   registryController,
+  admissionController,
+  accessController,
   policyController,
 ];
 
 /** Heartbeats of nodes are of no interest here, and there may be hundreds a second. */
 const NOT_NODE_LEASES = 'metadata.namespace!=kube-node-lease';
-
-/** What the override of watchResource needs to know of a resource, by the framework's id of it. */
-type Watched<R extends Row = Row> = {
-  store: Store<R>;
-  project: (object: KubeObject, previous: R | undefined) => R;
-  fieldSelector?: string;
-  /** Told of each complete list and of each problem; undefined when it works again. */
-  onState?: (problem: string | undefined) => void;
-};
 
 /**
  * The framework's operator with its weak seams replaced: its watch ends the process on an error, never lists again
@@ -69,7 +59,8 @@ export class LeasePolicyOperator extends framework.default {
   readonly #events: EventRecorder;
   readonly #reconciler: Reconciler;
   readonly #election: LeaderElection;
-  readonly #watched = new Map<string, Watched<never>>();
+  /** What the override of watchResource needs to know of a resource, by the framework's id of it. */
+  readonly #watched = new Map<string, WatchRequest<never>>();
   readonly #informers: Promise<void>[] = [];
   readonly #problems = new Map<string, string>();
   readonly #ready = Promise.withResolvers<void>();
@@ -130,19 +121,31 @@ export class LeasePolicyOperator extends framework.default {
   }
 
   protected override async init(): Promise<void> {
-    const {policies, registries, namespaces, leases} = this.#world;
-    await this.#watch(GROUP, VERSION, 'leasepolicies', {store: policies, project: projectPolicy});
-    await this.#watch(GROUP, VERSION, 'leaseregistries', {store: registries, project: projectRegistry});
-    await this.#watch('', 'v1', 'namespaces', {store: namespaces, project: projectNamespace});
-    await this.#watch('coordination.k8s.io', 'v1', 'leases', {
+    const {policies, registries, namespaces, leases, rendered} = this.#world;
+    const ours = {group: GROUP, version: VERSION};
+    await this.#watch({...ours, plural: 'leasepolicies', store: policies, project: projectPolicy});
+    await this.#watch({...ours, plural: 'leaseregistries', store: registries, project: projectRegistry});
+    await this.#watch({
+      group: '',
+      version: 'v1',
+      plural: 'namespaces',
+      store: namespaces,
+      project: projectNamespace,
+    });
+    await this.#watch({
+      group: 'coordination.k8s.io',
+      version: 'v1',
+      plural: 'leases',
       store: leases,
       project: (object, previous) => projectLease(object, previous, systemClock.monotonicMs()),
       fieldSelector: NOT_NODE_LEASES,
     });
+    rendered.start();
   }
 
-  #watch<R extends Row>(group: string, version: string, plural: string, watched: Watched<R>): Promise<void> {
-    this.#watched.set(idOf(group, version, plural), watched as unknown as Watched<never>);
+  #watch<R extends Row>(request: WatchRequest<R>): Promise<void> {
+    const {group, version, plural} = request;
+    this.#watched.set(idOf(group, version, plural), request as unknown as WatchRequest<never>);
     return this.watchResource(group, version, plural, async event => {
       this.#metrics.watchEvents.inc({resource: plural, type: event.type});
     });
@@ -156,12 +159,16 @@ export class LeasePolicyOperator extends framework.default {
     onEvent: (event: ResourceEvent) => Promise<void>,
   ): Promise<void> {
     const id = idOf(group, version, plural);
-    const watched = this.#watched.get(id) as Watched | undefined;
+    const watched = this.#watched.get(id) as WatchRequest<Row> | undefined;
     if (!watched) throw new Error(`no store for ${id}`);
+    const {store, project, fieldSelector, labelSelector} = watched;
     const informer = new Informer({
       client: this.#client,
       path: `${group === '' ? `/api/${version}` : `/apis/${group}/${version}`}/${plural}`,
-      ...watched,
+      store,
+      project,
+      fieldSelector,
+      labelSelector,
       signal: this.#end.signal,
       onProblem: error => this.#watchProblem(plural, error, watched),
       onList: () => {
@@ -174,7 +181,7 @@ export class LeasePolicyOperator extends framework.default {
     this.#informers.push(informer.run());
   }
 
-  #watchProblem(resource: string, error: ApiError | undefined, {onState}: Watched): void {
+  #watchProblem(resource: string, error: ApiError | undefined, {onState}: WatchRequest<Row>): void {
     if (!error) {
       this.#problems.delete(resource);
       return;
@@ -216,20 +223,7 @@ export class LeasePolicyOperator extends framework.default {
         if (this.#term) this.#queue.add(key, afterMs);
       },
       kinds,
-      watchKind: source => this.#watchKind(source),
-    });
-  }
-
-  #watchKind(source: WorkloadSource): void {
-    const {group, version, plural, resource, ref, store} = source;
-    const onState = (problem: string | undefined) => {
-      source.problem = problem;
-      this.#world.kindChanged(ref);
-    };
-    void this.#watch(group, version, plural, {
-      store,
-      project: projectWorkload(resource, ref.apiVersion, ref.kind),
-      onState,
+      watch: request => void this.#watch(request),
     });
   }
 
@@ -248,6 +242,9 @@ export class LeasePolicyOperator extends framework.default {
 
   /** Leads whenever the election says so; gives the Lease up at the end. */
   async #contend(): Promise<void> {
+    this.#world.username = await whoAmI(this.#client, this.#end.signal, error =>
+      this.#log.warn(`can't ask who we are, trying again: ${error.message}`),
+    );
     await Promise.race([this.#ready.promise, aborted(this.#end.signal)]);
     for await (const term of this.#election.terms()) {
       this.#metrics.terms.inc();

@@ -1,5 +1,6 @@
 /** The LeasePolicy resource: one schema that gives the CRD, the validation and the TypeScript types. */
 import Type, {type Static} from 'typebox';
+import {access, enforcement, injection} from './enforcement.ts';
 import {GROUP, VERSION} from './objects.ts';
 import {objectMetaSchema, rules} from './schema.ts';
 
@@ -179,49 +180,6 @@ const lease = Type.Object(
   {description: 'The Leases themselves.', default: {}},
 );
 
-const exemption = Type.Object({
-  namespace: Type.String({description: 'A namespace, or "*" for all.', minLength: 1, maxLength: 63}),
-  name: Type.String({description: 'The exact name of the Lease.', minLength: 1, maxLength: 253}),
-  reason: Type.String({
-    description: 'Why it is exempt, for those who read this later.',
-    minLength: 1,
-    maxLength: 512,
-  }),
-  until: Type.Optional(
-    Type.String({format: 'date-time', description: 'The exemption ends at this moment by itself.'}),
-  ),
-});
-
-const enforcement = Type.Object(
-  {
-    names: Type.String({
-      description: 'What happens to a Lease that no policy allows. Audit: a finding.',
-      enum: ['Audit'],
-      default: 'Audit',
-    }),
-    durationSeconds: Type.Object(
-      {
-        min: Type.Integer({minimum: 1, maximum: 2_147_483_647, default: 1}),
-        max: Type.Integer({minimum: 1, maximum: 2_147_483_647, default: 3600}),
-      },
-      {
-        description: 'Bounds of spec.leaseDurationSeconds, in seconds; outside them a Lease is a finding.',
-        default: {},
-        ...rules({
-          rule: 'self.min <= self.max',
-          message: 'durationSeconds.min is above max: write a min that is at most max',
-        }),
-      },
-    ),
-    exempt: Type.Array(exemption, {
-      description: 'Leases that no naming rule applies to.',
-      default: [],
-      maxItems: 256,
-    }),
-  },
-  {description: 'What is a finding.', default: {}},
-);
-
 const garbageCollection = Type.Object(
   {
     mode: Type.String({
@@ -260,6 +218,8 @@ export const leasePolicySpecSchema = Type.Object(
     subjects: Type.Object({workloads}, {description: 'Who has a Lease.'}),
     naming,
     lease,
+    access,
+    injection,
     enforcement,
     garbageCollection,
   },
@@ -400,6 +360,13 @@ export const leasePolicyResource = {
       name: 'Accepted',
       type: 'string',
       jsonPath: '.status.conditions[?(@.type=="Accepted")].reason',
+      priority: 1,
+    },
+    {name: 'Holders', type: 'string', jsonPath: '.spec.enforcement.holders', priority: 1},
+    {
+      name: 'Enforced',
+      type: 'string',
+      jsonPath: '.status.conditions[?(@.type=="Enforced")].status',
       priority: 1,
     },
     {name: 'Age', type: 'date', jsonPath: '.metadata.creationTimestamp'},

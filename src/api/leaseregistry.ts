@@ -23,10 +23,18 @@ export const leaseRegistrySpecSchema = Type.Object(
     }),
     subjects: Type.Record(Type.String(), Type.Record(Type.String(), Type.String()), {
       description:
-        'Subject to its Lease name, by policy; namespace/name when the Lease is in another namespace.',
+        'Subject to its Lease name, by policy; namespace/name when the Lease is in another namespace. Empty for a workload that no policy selects, where Pods wait for the names of the others.',
       default: {},
     }),
     exempt: Type.Array(Type.String(), {description: 'Lease names that no rule applies to.', default: []}),
+    exemptUntil: Type.Record(Type.String(), Type.String(), {
+      description: 'When an exemption ends, for those that do.',
+      default: {},
+    }),
+    allowed: Type.String({
+      description: 'The first few names that are allowed here and how many more there are, for messages.',
+      default: '',
+    }),
     retired: Type.Record(Type.String(), retiredEntry, {
       description: 'Fencing counters of deleted names that may come back.',
       default: {},

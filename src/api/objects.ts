@@ -20,10 +20,34 @@ export const ANNOTATIONS = {
   subject: `${GROUP}/subject`,
   /** When the Lease was first seen without a subject and without a holder. */
   orphanedSince: `${GROUP}/orphaned-since`,
+  /** On a RoleBinding: the holder on whose account a former service account keeps its grant. */
+  untilHolder: `${GROUP}/until-holder`,
 } as const;
 
 /** The one name that a LeaseRegistry may have. */
 export const REGISTRY_NAME = 'leases';
+
+/** Kinds of object that are rendered from a policy, with the resources by which they are read and written. */
+export const RENDERED_KINDS = {
+  ValidatingAdmissionPolicy: {
+    group: 'admissionregistration.k8s.io',
+    plural: 'validatingadmissionpolicies',
+  },
+  ValidatingAdmissionPolicyBinding: {
+    group: 'admissionregistration.k8s.io',
+    plural: 'validatingadmissionpolicybindings',
+  },
+  MutatingAdmissionPolicy: {group: 'admissionregistration.k8s.io', plural: 'mutatingadmissionpolicies'},
+  MutatingAdmissionPolicyBinding: {
+    group: 'admissionregistration.k8s.io',
+    plural: 'mutatingadmissionpolicybindings',
+  },
+  Role: {group: 'rbac.authorization.k8s.io', plural: 'roles'},
+  RoleBinding: {group: 'rbac.authorization.k8s.io', plural: 'rolebindings'},
+} as const;
+export type RenderedKind = keyof typeof RENDERED_KINDS;
+/** All of them are served in this version. */
+export const RENDERED_VERSION = 'v1';
 
 export type ObjectMeta = {
   name: string;

@@ -11,4 +11,6 @@ export interface Controller<Observed> {
   plan(observed: Observed, now: Now): Plan;
   /** Notes what the plan says beside its actions and findings. */
   note?(key: string, plan: Plan, world: World): void;
+  /** Notes a write that was refused; it is tried again. */
+  failed?(key: string, error: Error, world: World): void;
 }

@@ -1,7 +1,7 @@
 /** Which policies are in force, and the workloads of the kinds that they name. */
 import type {KindRef, LeasePolicySpec} from '../api/leasepolicy.ts';
 import type {Acceptance} from '../core/plan-policy.ts';
-import {compile, type Rules} from '../core/rules.ts';
+import {compile, type Rules, sharedVariable} from '../core/rules.ts';
 import type {KindAnswer} from '../runtime/kinds.ts';
 import {type Change, Store} from '../runtime/store.ts';
 import type {PolicyRow, WorkloadRow} from './project.ts';
@@ -25,10 +25,15 @@ export type InForceOptions = {
   kinds: {get(apiVersion: string, kind: string): KindAnswer};
   /** Starts to watch a kind. */
   watchKind: (source: WorkloadSource) => void;
+  /** Every policy that there is. */
+  policies: () => Iterable<PolicyRow>;
   onWorkload: (change: Change<WorkloadRow>) => void;
   /** Told when rules came into force or went out of it. */
   onRules: () => void;
 };
+
+/** Why a policy is refused that may be accepted when another one changes. */
+export const INJECTION_CONFLICT = 'InjectionConflict';
 
 export class InForce {
   readonly rules = new Map<string, Rules>();
@@ -56,7 +61,7 @@ export class InForce {
     const compiled = compile(row.key, row.generation, row.spec);
     const acceptance: Acceptance = Array.isArray(compiled)
       ? {accepted: false, reason: 'InvalidSpec', message: compiled.join('; ')}
-      : this.#acceptKinds(compiled);
+      : (this.#injectionConflict(row, compiled) ?? this.#acceptKinds(compiled));
     this.acceptance.set(row.key, acceptance);
     if (acceptance.accepted === true) this.#enforce(row.key, compiled as Rules);
     else this.#stay(row);
@@ -80,6 +85,19 @@ export class InForce {
     if (!this.rules.has(row.key)) this.#enforce(row.key, lastAccepted(row));
     const rules = this.rules.get(row.key);
     if (rules) this.#acceptKinds(rules);
+  }
+
+  /** A Pod can't be told two names by one variable: who had it first keeps it. */
+  #injectionConflict(row: PolicyRow, rules: Rules): Acceptance | undefined {
+    if (!rules.injection || row.status?.lastAccepted?.generation === row.generation) return undefined;
+    for (const other of this.#options.policies()) {
+      const others = other.key === row.key ? undefined : (this.rules.get(other.key) ?? lastAccepted(other));
+      const variable = others && sharedVariable(rules, others);
+      if (variable === undefined) continue;
+      const message = `policy ${other.key} injects ${variable} into Pods that this one may select: choose other variables, or selectors that exclude each other`;
+      return {accepted: false, reason: INJECTION_CONFLICT, message};
+    }
+    return undefined;
   }
 
   #acceptKinds({kinds}: Rules): Acceptance {

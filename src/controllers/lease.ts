@@ -4,13 +4,11 @@ import type {SubjectCheck} from '../core/action.ts';
 import type {Claim} from '../core/claims.ts';
 import {isHeldByOthers, isManaged, type LeaseView} from '../core/lifetime.ts';
 import {type LeaseObservation, planLease} from '../core/plan-lease.ts';
+import {allowedText} from '../core/plan-registry.ts';
 import type {Now} from '../core/plan-workload.ts';
 import {exemption, type Rules} from '../core/rules.ts';
 import type {Controller} from './controller.ts';
 import type {World} from './world.ts';
-
-/** How many allowed names a message lists. */
-const NAMES_IN_MESSAGE = 3;
 
 export const leaseController: Controller<LeaseObservation> = {
   name: 'lease',
@@ -83,12 +81,8 @@ function subjectCheck(lease: LeaseView, world: World, rules: Rules): SubjectChec
 
 function allowedNames(namespace: string, world: World): string {
   const names = new Set<string>();
-  for (const claim of world.claims.inNamespace(namespace)) {
-    const key = claim.leaseKey;
-    if (key?.startsWith(`${namespace}/`)) names.add(key.slice(namespace.length + 1));
+  for (const {leaseKey} of world.claims.inNamespace(namespace)) {
+    if (leaseKey?.startsWith(`${namespace}/`)) names.add(leaseKey.slice(namespace.length + 1));
   }
-  const shown = [...names].sort().slice(0, NAMES_IN_MESSAGE);
-  const more = names.size - shown.length;
-  if (shown.length === 0) return 'none';
-  return more > 0 ? `${shown.join(', ')} and ${more} more` : shown.join(', ');
+  return allowedText([...names].sort());
 }

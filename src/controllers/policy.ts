@@ -29,6 +29,8 @@ export const policyController: Controller<Observed> = {
       findings: [...tally.findings.values()],
       settled: tally.claimed + tally.withoutLease >= subjects,
       stopped: world.stopped.get(policy),
+      enforced: world.enforcement.get(policy),
+      uid: row.uid,
       status: row.status,
     };
   },

@@ -16,6 +16,7 @@ import type {Row} from '../runtime/store.ts';
 export type PolicyRow = Row & {
   readonly uid: string;
   readonly generation: number;
+  readonly terminating: boolean;
   readonly spec: LeasePolicySpec;
   readonly status: LeasePolicyStatus | undefined;
 };
@@ -32,8 +33,16 @@ const NO_OWNERS: readonly string[] = Object.freeze([]);
 
 export function projectPolicy(object: KubeObject): PolicyRow {
   const {spec, status} = object as unknown as LeasePolicy;
-  const {uid, resourceVersion, generation = 0} = object.metadata;
-  return {key: keyOf(object), uid, resourceVersion, generation, spec, status};
+  const {uid, resourceVersion, generation = 0, deletionTimestamp} = object.metadata;
+  return {
+    key: keyOf(object),
+    uid,
+    resourceVersion,
+    generation,
+    terminating: deletionTimestamp !== undefined,
+    spec,
+    status,
+  };
 }
 
 export function projectRegistry(object: KubeObject): RegistryRow {
@@ -41,10 +50,17 @@ export function projectRegistry(object: KubeObject): RegistryRow {
     names = {},
     subjects = {},
     exempt = [],
+    exemptUntil = {},
+    allowed = '',
     retired = {},
   } = (object as {spec?: Partial<LeaseRegistrySpec>}).spec ?? {};
   const {uid, resourceVersion} = object.metadata;
-  return {key: keyOf(object), uid, resourceVersion, spec: {names, subjects, exempt, retired}};
+  return {
+    key: keyOf(object),
+    uid,
+    resourceVersion,
+    spec: {names, subjects, exempt, exemptUntil, allowed, retired},
+  };
 }
 
 export function projectNamespace(object: KubeObject): NamespaceRow {

@@ -3,6 +3,7 @@ import type {KubeObject} from '../api/objects.ts';
 import type {Action, Plan} from '../core/action.ts';
 import type {Finding} from '../core/finding.ts';
 import type {LeasePlan} from '../core/plan-lease.ts';
+import {type Rendered, renderedView} from '../core/rendered.ts';
 import {ApiError, TermEndedError} from '../errors.ts';
 import {apply, type WriterOptions, type WrittenKind} from '../runtime/apply.ts';
 import type {ApiClient} from '../runtime/client.ts';
@@ -89,12 +90,13 @@ export class Reconciler {
 
   /** Puts the server's answer into the caches, so that the next look sees it before the watch delivers it. */
   #written(kind: WrittenKind, object: KubeObject): void {
-    const {leases, registries, policies} = this.#options.world;
+    const {leases, registries, policies, rendered} = this.#options.world;
     if (kind === 'lease') {
       const previous = leases.get(`${object.metadata.namespace}/${object.metadata.name}`);
       leases.putWritten(projectLease(object, previous, systemClock.monotonicMs()));
     } else if (kind === 'registry') registries.putWritten(projectRegistry(object));
-    else policies.putWritten(projectPolicy(object));
+    else if (kind === 'policy') policies.putWritten(projectPolicy(object));
+    else rendered.stores[kind].putWritten(renderedView(kind, object));
   }
 
   #done(key: string, action: Action): void {
@@ -109,13 +111,14 @@ export class Reconciler {
   }
 
   #failed(key: string, error: Error, retryInMs: number): void {
-    const {metrics, log} = this.#options;
-    const [controller] = splitKey(key);
+    const {metrics, log, world} = this.#options;
+    const [controller, rest] = splitKey(key);
     const reason = error instanceof ApiError ? error.reason || `${error.status}` : error.name;
     metrics.failures.inc({controller, reason});
     const expected =
       error instanceof TermEndedError ||
       (error instanceof ApiError && (error.isConflict || error.isNotFound));
+    if (!expected) this.#controllers.get(controller)?.failed?.(rest, error, world);
     log.log(expected ? 'debug' : 'warn', error.message, {controller, key, retryInMs: Math.round(retryInMs)});
   }
 }
@@ -136,8 +139,17 @@ const findingEvent = ({about, reason, message}: Finding): Action => ({
 
 /** The fields of a log line that say what was written. */
 function target(action: Exclude<Action, {type: 'emitEvent'}>): object {
+  if (action.type === 'applyObject') return {policy: action.policy, object: objectText(action.rendered)};
+  if (action.type === 'deleteObject') return {policy: action.policy, object: objectText(action)};
   if ('lease' in action)
     return {policy: action.policy, lease: `${action.lease.namespace}/${action.lease.name}`};
   if ('name' in action) return {policy: action.policy, lease: `${action.namespace}/${action.name}`};
   return 'policy' in action ? {policy: action.policy} : {namespace: action.namespace};
 }
+
+const objectText = ({
+  kind,
+  namespace,
+  name,
+}: Pick<Rendered, 'kind' | 'name'> & {namespace?: string | undefined}) =>
+  namespace === undefined ? `${kind}/${name}` : `${kind}/${namespace}/${name}`;

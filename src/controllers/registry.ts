@@ -1,6 +1,7 @@
 /** Keeps each governed namespace's LeaseRegistry. */
 import {REGISTRY_NAME} from '../api/objects.ts';
-import type {Claim} from '../core/claims.ts';
+import {canInject} from '../core/admission/injection.ts';
+import {type Claim, subjectText} from '../core/claims.ts';
 import {isHeldByOthers} from '../core/lifetime.ts';
 import {planRegistry, type RegistryObservation} from '../core/plan-registry.ts';
 import type {Now} from '../core/plan-workload.ts';
@@ -13,15 +14,14 @@ export const registryController: Controller<RegistryObservation> = {
   observe(namespace, world, now) {
     const claims = [...world.claims.inNamespace(namespace)].filter(claim => keepsName(claim, world));
     const governing = world.governing(namespace);
-    const exempt = exemptNames(namespace, world, now);
     return {
       namespace,
       governed: governing.length > 0,
       terminating: world.namespaces.get(namespace)?.terminating !== false,
       claims,
       heldOld: claims.flatMap(claim => heldOldNames(claim, namespace, world, now)),
-      exempt: [...exempt.keys()],
-      exemptionEndsInMs: Math.min(...exempt.values()) - now.wallMs,
+      bystanders: bystanders(namespace, world),
+      exempt: exemptNames(namespace, world, now),
       current: world.registries.get(`${namespace}/${REGISTRY_NAME}`),
       exists: (name, transitions) => goesOn(`${namespace}/${name}`, transitions, world),
     };
@@ -49,9 +49,27 @@ function heldOldNames(claim: Claim, namespace: string, world: World, now: Now) {
     .map(lease => ({lease, claim}));
 }
 
-/** Names that are exempt here, each with the moment at which that ends. */
+/**
+ * Where a policy with a selector injects names, a Pod waits until it is known whether its workload is selected: so the
+ * registry tells also of workloads that are not.
+ */
+function bystanders(namespace: string, world: World): string[] {
+  if (!world.waitsForNames(namespace)) return [];
+  const found: string[] = [];
+  for (const {ref, store} of world.sources.values()) {
+    if (!canInject(ref.apiVersion, ref.kind)) continue;
+    for (const row of store.values())
+      if (row.namespace === namespace) found.push(subjectText(row, namespace));
+  }
+  return found;
+}
+
+/** Names that are exempt here, each with the moment at which that ends. Our own Lease has no policy. */
 function exemptNames(namespace: string, world: World, now: Now): Map<string, number> {
   const names = new Map<string, number>();
+  const {ownLease} = world.options;
+  if (ownLease.startsWith(`${namespace}/`))
+    names.set(ownLease.slice(namespace.length + 1), Number.POSITIVE_INFINITY);
   for (const rules of world.governing(namespace)) {
     for (const {name} of rules.exempt) {
       const untilMs = exemption(rules, namespace, name, now.wallMs);

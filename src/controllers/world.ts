@@ -1,16 +1,30 @@
 /** Everything that this process knows of the cluster: stores, rules in force and claims, kept in step by events. */
 import type {KindRef} from '../api/leasepolicy.ts';
-import {LABELS, REGISTRY_NAME} from '../api/objects.ts';
+import {LABELS, REGISTRY_NAME, type RenderedKind} from '../api/objects.ts';
+import {leaseOfAccess} from '../core/access.ts';
+import {lenientNamespaces} from '../core/admission/frame.ts';
 import {type Claim, ClaimIndex, claimOf, type Workload} from '../core/claims.ts';
 import {refText} from '../core/finding.ts';
 import {isManaged, type LeaseView} from '../core/lifetime.ts';
+import type {RenderedView} from '../core/rendered.ts';
 import type {Rules} from '../core/rules.ts';
+import {isEmptySelector} from '../core/selector.ts';
 import type {KindAnswer} from '../runtime/kinds.ts';
-import {type Change, Store} from '../runtime/store.ts';
-import {InForce, type WorkloadSource} from './in-force.ts';
+import {type Change, type Row, Store} from '../runtime/store.ts';
+import {isHeartbeat, sameLabels, sameWorkload} from './changes.ts';
+import {Enforcement} from './enforcement.ts';
+import {INJECTION_CONFLICT, InForce, type WorkloadSource} from './in-force.ts';
 import {LeaseIndex} from './lease-index.ts';
 import {Ledger} from './ledger.ts';
-import type {NamespaceRow, PolicyRow, RegistryRow, WorkloadRow} from './project.ts';
+import {
+  type NamespaceRow,
+  type PolicyRow,
+  projectWorkload,
+  type RegistryRow,
+  type WorkloadRow,
+} from './project.ts';
+import {RenderedObjects} from './rendered-objects.ts';
+import type {WatchRequest} from './watch-request.ts';
 
 /** Writes to registries and status that are caused by many events at once are made once, after this wait. */
 const COALESCE_REGISTRY_MS = 200;
@@ -21,9 +35,9 @@ export type WorldOptions = {
   ownLease: string;
   /** Wants a key to be reconciled, perhaps after a wait in milliseconds. */
   enqueue: (key: string, afterMs?: number) => void;
-  kinds: {get(apiVersion: string, kind: string): KindAnswer};
-  /** Starts to watch a kind. */
-  watchKind: (source: WorkloadSource) => void;
+  kinds: {get(apiVersion: string, kind: string, scope?: 'Any'): KindAnswer};
+  /** Starts to watch a resource. */
+  watch: <R extends Row>(request: WatchRequest<R>) => void;
 };
 
 export class World {
@@ -42,15 +56,26 @@ export class World {
   );
   /** Why a policy's collection waits for a human. */
   readonly stopped = new Map<string, string>();
+  readonly rendered: RenderedObjects;
+  readonly enforcement = new Enforcement(policy => this.wantStatus([policy], 0));
   readonly options: WorldOptions;
+  /** The user that the API server takes us for. */
+  username = '';
 
   constructor(options: WorldOptions) {
     this.options = options;
     this.inForce = new InForce({
       kinds: options.kinds,
-      watchKind: options.watchKind,
+      watchKind: source => this.#watchKind(source),
+      policies: () => this.policies.values(),
       onWorkload: change => this.#workloadChanged(change),
       onRules: () => this.#rulesChanged(),
+    });
+    this.rendered = new RenderedObjects({
+      kinds: options.kinds,
+      watch: options.watch,
+      onChange: (kind, change) => this.#renderedChanged(kind, change),
+      onState: () => this.#wantAdmission(),
     });
   }
 
@@ -70,6 +95,7 @@ export class World {
     return (
       base &&
       asked &&
+      this.rendered.settled &&
       [...this.sources.values()].every(each => each.store.ready || each.problem !== undefined)
     );
   }
@@ -102,8 +128,9 @@ export class World {
     for (const source of this.sources.values()) {
       for (const row of source.store.values()) enqueue(`workload/${row.id}`);
     }
-    for (const lease of this.leases.values()) enqueue(`lease/${lease.key}`);
+    for (const lease of this.leases.values()) this.#wantLease(lease.key);
     for (const row of this.namespaces.values()) enqueue(`registry/${row.key}`);
+    this.#wantAdmission();
     for (const row of this.policies.values()) {
       enqueue(`policy/${row.key}`, COALESCE_STATUS_MS);
       enqueue(`collection/${row.key}`);
@@ -117,9 +144,51 @@ export class World {
 
   /** A kind's look-up or list has come to an answer. */
   kindChanged(ref: KindRef): void {
+    this.rendered.start();
+    this.#wantAdmission();
     for (const row of this.policies.values()) if (this.inForce.concerns(row, ref)) this.#refresh(row);
     // Now that its workloads are known, what seemed to have no subject may have one, and the other way round.
     for (const lease of this.leases.values()) this.options.enqueue(`lease/${lease.key}`);
+  }
+
+  /** Whether Pods in the namespace wait until it is known which workloads a policy with a selector selects. */
+  waitsForNames(namespace: string): boolean {
+    return this.governing(namespace).some(
+      ({injection, scope}) => injection?.failurePolicy === 'Fail' && !isEmptySelector(scope.workloads),
+    );
+  }
+
+  #watchKind(source: WorkloadSource): void {
+    const {group, version, plural, resource, ref, store} = source;
+    const onState = (problem: string | undefined) => {
+      source.problem = problem;
+      this.kindChanged(ref);
+    };
+    const project = projectWorkload(resource, ref.apiVersion, ref.kind);
+    this.options.watch({group, version, plural, store, project, onState});
+  }
+
+  #renderedChanged(kind: RenderedKind, {row}: Change<RenderedView>): void {
+    if (kind === 'Role' || kind === 'RoleBinding')
+      this.options.enqueue(`access/${row.namespace}/${leaseOfAccess(row.name)}`);
+    else if (row.policy !== undefined) this.options.enqueue(`admission/${row.policy}`);
+  }
+
+  /** Wants a look at what every policy, also one that is gone, has in the API server. */
+  #wantAdmission(): void {
+    const policies = new Set([...this.policies.values()].map(row => row.key));
+    for (const policy of policies.union(new Set(this.rendered.policies())))
+      this.options.enqueue(`admission/${policy}`);
+  }
+
+  /** Wants a look at a Lease, and at what is granted on it. */
+  #wantLease(key: string): void {
+    this.options.enqueue(`lease/${key}`);
+    if (this.#grantsAccess) this.options.enqueue(`access/${key}`);
+  }
+
+  get #grantsAccess(): boolean {
+    return this.rendered.stores.Role.size > 0 || [...this.rules.values()].some(rules => rules.grantsAccess);
   }
 
   #workloadChanged(change: Change<WorkloadRow>): void {
@@ -137,6 +206,7 @@ export class World {
     } else if (change.type === 'added' || change.previous?.generation !== row.generation) {
       this.#refresh(row);
     }
+    if (change.type === 'deleted' || row.terminating) this.options.enqueue(`admission/${row.key}`);
   }
 
   #refresh(row: PolicyRow): void {
@@ -149,8 +219,13 @@ export class World {
   #rulesChanged(): void {
     for (const source of this.sources.values())
       for (const row of source.store.values()) this.#claim(row, false);
-    for (const lease of this.leases.values()) this.options.enqueue(`lease/${lease.key}`);
+    for (const lease of this.leases.values()) this.#wantLease(lease.key);
     for (const row of this.namespaces.values()) this.#wantRegistry(row.key);
+    this.#wantAdmission();
+    for (const row of this.policies.values()) {
+      const acceptance = this.inForce.acceptance.get(row.key);
+      if (acceptance?.accepted === false && acceptance.reason === INJECTION_CONFLICT) this.#refresh(row);
+    }
   }
 
   #namespaceChanged(change: Change<NamespaceRow>): void {
@@ -167,6 +242,8 @@ export class World {
     for (const {workload} of this.claims.inNamespace(row.key))
       this.options.enqueue(`workload/${workload.id}`);
     this.#wantRegistry(row.key);
+    const ourNamespace = namespaceOf(this.options.ownLease);
+    if (lenientNamespaces(ourNamespace).includes(row.key)) this.#wantAdmission();
   }
 
   /** Computes the claims of a workload anew, and wants a look at all that they concern. */
@@ -181,7 +258,10 @@ export class World {
       }
     }
     const before = this.claims.of(id);
-    if (before.length === 0 && claims.length === 0) return;
+    if (before.length === 0 && claims.length === 0) {
+      if (this.waitsForNames(workload.namespace)) this.#wantRegistry(workload.namespace);
+      return;
+    }
     const concerned = [...before, ...claims];
     const rivals = this.claims.set(id, claims).flatMap(key => this.claims.claimants(key));
     this.options.enqueue(`workload/${id}`);
@@ -192,7 +272,7 @@ export class World {
 
   #wantLeases(claim: Claim): void {
     const key = claim.leaseKey;
-    if (key !== undefined) this.options.enqueue(`lease/${key}`);
+    if (key !== undefined) this.#wantLease(key);
     for (const other of this.leaseIndex.ofSubject(claim.policy, claim.leaseNamespace, claim.subject)) {
       this.options.enqueue(`lease/${other}`);
     }
@@ -210,7 +290,7 @@ export class World {
     if (change.type === 'deleted') this.leaseIndex.remove(row);
     else this.leaseIndex.put(row, previous);
     if (previous && isHeartbeat(previous, row)) return;
-    this.options.enqueue(`lease/${row.key}`);
+    this.#wantLease(row.key);
     for (const claim of this.claims.claimants(row.key)) this.options.enqueue(`workload/${claim.workload.id}`);
     if (!isManaged(row) || row.subject === undefined) return;
     const subject = this.subjectOf(row);
@@ -236,35 +316,3 @@ export class World {
 }
 
 const namespaceOf = (key: string) => key.slice(0, key.indexOf('/'));
-
-/** A renewal by a holder whose hold had not run out: nothing that a decision rests on has changed. */
-function isHeartbeat(previous: LeaseView, lease: LeaseView): boolean {
-  const lateMs = lease.changedAtMs - previous.changedAtMs;
-  return (
-    lease.holder !== '' &&
-    previous.uid === lease.uid &&
-    previous.holder === lease.holder &&
-    previous.durationSeconds === lease.durationSeconds &&
-    previous.transitions === lease.transitions &&
-    previous.subject === lease.subject &&
-    previous.orphanedSince === lease.orphanedSince &&
-    (previous.renewTime === undefined) === (lease.renewTime === undefined) &&
-    lateMs < (lease.durationSeconds ?? 0) * 1000 &&
-    sameLabels(previous.labels, lease.labels) &&
-    previous.owners.join() === lease.owners.join()
-  );
-}
-
-function sameWorkload(a: Workload, b: Workload): boolean {
-  return (
-    a.uid === b.uid &&
-    a.terminating === b.terminating &&
-    a.serviceAccount === b.serviceAccount &&
-    sameLabels(a.labels, b.labels)
-  );
-}
-
-function sameLabels(a: Readonly<Record<string, string>>, b: Readonly<Record<string, string>>): boolean {
-  const keys = Object.keys(a);
-  return keys.length === Object.keys(b).length && keys.every(key => a[key] === b[key]);
-}

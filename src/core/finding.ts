@@ -11,10 +11,12 @@ export const FINDING_REASONS = [
   'FutureRenewTime',
   'HazardousOwner',
   'OrphanedLease',
+  'NotInjected',
+  'ExemptionEnding',
 ] as const;
 export type FindingReason = (typeof FINDING_REASONS)[number];
 
-/** What a finding or an Event is about; a path that the API server's Events can refer to. */
+/** What a finding or an Event is about; the namespace is empty for what has none. */
 export type ObjectRef = {apiVersion: string; kind: string; namespace: string; name: string; uid: string};
 
 /** The message is stable while the fault lasts, so that an unchanged world writes nothing. */
@@ -26,5 +28,6 @@ export type Finding = {
   readonly message: string;
 };
 
-/** Kind/namespace/name, for people. */
-export const refText = ({kind, namespace, name}: ObjectRef) => `${kind}/${namespace}/${name}`;
+/** Kind/namespace/name, or Kind/name for what has no namespace; for people. */
+export const refText = ({kind, namespace, name}: ObjectRef) =>
+  namespace === '' ? `${kind}/${name}` : `${kind}/${namespace}/${name}`;

@@ -90,7 +90,7 @@ function recordFindings(observed: LeaseObservation, lease: LeaseView, now: Now):
   const {rules} = observed;
   if (!rules || (!isManaged(lease) && !observed.claim)) return [];
   const found: Finding[] = [];
-  const {min, max} = rules.durationSeconds;
+  const {min, max} = rules.enforcement.durationSeconds;
   const seconds = lease.durationSeconds;
   const isRelease = lease.holder === '' && seconds === 1;
   if (seconds !== undefined && (seconds < min || seconds > max) && !isRelease && !isHeldByUs(lease)) {

@@ -1,10 +1,12 @@
 /** Computes a policy's status from what the other plans found, and writes it only when it differs. */
 import {isDeepStrictEqual} from 'node:util';
 import type {Condition, LeasePolicyStatus, StatusFinding} from '../api/leasepolicy.ts';
-import type {Plan} from './action.ts';
+import {GROUP, VERSION} from '../api/objects.ts';
+import {type Plan, sooner} from './action.ts';
 import {LIFETIMES, type Lifetime} from './lifetime.ts';
+import type {Enforced} from './plan-admission.ts';
 import type {Now} from './plan-workload.ts';
-import type {Rules} from './rules.ts';
+import type {Exemption, Rules} from './rules.ts';
 
 /** The number of findings that status lists; their exact number is in violations. */
 const MAX_FINDINGS = 20;
@@ -32,16 +34,48 @@ export type PolicyObservation = {
   /** Whether every subject was looked at since this process began to lead. */
   readonly settled: boolean;
   readonly stopped: string | undefined;
+  /** What the API server enforces, once that is known. */
+  readonly enforced: Enforced | undefined;
+  readonly uid: string;
   readonly status: LeasePolicyStatus | undefined;
 };
 
 export function planPolicy(observed: PolicyObservation, now: Now): Plan {
   const status = statusOf(observed, new Date(now.wallMs).toISOString().replace(/\.\d+Z$/, 'Z'));
+  const ending = exemptionsEnding(observed, now);
   const unchanged = Object.entries(status).every(([key, value]) =>
     isDeepStrictEqual(observed.status?.[key as keyof LeasePolicyStatus], value),
   );
-  if (unchanged) return {actions: [], findings: []};
-  return {actions: [{type: 'writeStatus', policy: observed.policy, status}], findings: []};
+  if (unchanged) return {actions: [], ...ending};
+  return {actions: [{type: 'writeStatus', policy: observed.policy, status}], ...ending};
+}
+
+/** How long before its end an exemption becomes a finding. */
+const WARNING_MS = 7 * 24 * 3600 * 1000;
+
+/** The exemptions that end within a week, and when that changes. */
+function exemptionsEnding(
+  {policy, uid, rules}: PolicyObservation,
+  {wallMs}: Now,
+): Pick<Plan, 'findings' | 'requeueAfterMs'> {
+  const lasting = (rules?.exempt ?? []).filter(
+    ({untilWallMs}) => Number.isFinite(untilWallMs) && untilWallMs > wallMs,
+  );
+  const isEnding = ({untilWallMs}: Exemption) => untilWallMs - wallMs <= WARNING_MS;
+  const waits = lasting.map(each => each.untilWallMs - wallMs - (isEnding(each) ? 0 : WARNING_MS));
+  const ending = lasting.filter(isEnding);
+  if (ending.length === 0)
+    return {findings: [], requeueAfterMs: waits.reduce<number | undefined>(sooner, undefined)};
+  const list = ending.map(each => {
+    const until = new Date(each.untilWallMs).toISOString().replace(/\.\d+Z$/, 'Z');
+    return `${each.name} in ${each.namespace === '*' ? 'all namespaces' : each.namespace} until ${until} (${each.reason})`;
+  });
+  const message = `exemptions end within a week, and then these Leases need an allowed name: ${list.join('; ')}`;
+  const about = {apiVersion: `${GROUP}/${VERSION}`, kind: 'LeasePolicy', namespace: '', name: policy, uid};
+  return {
+    findings: [{policy, reason: 'ExemptionEnding', about, message}],
+    requeueAfterMs: waits.reduce<number | undefined>(sooner, undefined),
+  };
 }
 
 type OwnStatus = Omit<LeasePolicyStatus, 'lastGarbageCollection'>;
@@ -101,11 +135,11 @@ function accepted({acceptance, rules}: PolicyObservation): Draft {
   return {type: 'Accepted', status: 'False', reason: acceptance.reason, message: acceptance.message + still};
 }
 
-function enforced({rules}: PolicyObservation): Draft {
+function enforced({rules, enforced}: PolicyObservation): Draft {
   if (!rules)
     return {type: 'Enforced', status: 'False', reason: 'NotAccepted', message: 'no version is in force'};
-  const message = 'a Lease that no policy allows becomes a finding';
-  return {type: 'Enforced', status: 'True', reason: 'Audit', message};
+  if (enforced) return {type: 'Enforced', ...enforced};
+  return {type: 'Enforced', status: 'Unknown', reason: 'Pending', message: 'nothing was looked at yet'};
 }
 
 function ready(observed: PolicyObservation): Draft {

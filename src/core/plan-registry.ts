@@ -3,6 +3,7 @@ import type {LeaseRegistrySpec, RegisteredName} from '../api/leaseregistry.ts';
 import type {Plan, RegistryPatch} from './action.ts';
 import {type Claim, subjectText} from './claims.ts';
 import type {LeaseView} from './lifetime.ts';
+import type {Now} from './plan-workload.ts';
 
 /** An object of more than about 1.5 MB is refused by etcd; one retired name takes some 60 bytes. */
 const MAX_RETIRED = 2000;
@@ -16,18 +17,20 @@ export type RegistryObservation = {
   readonly claims: readonly Claim[];
   /** Old names that stay allowed because somebody still holds them, with the claim of their subject. */
   readonly heldOld: readonly {lease: LeaseView; claim: Claim}[];
-  readonly exempt: readonly string[];
-  /** Milliseconds until the first exemption ends; Infinity when none does. */
-  readonly exemptionEndsInMs: number;
+  /** Workloads here that no policy selects, where Pods wait for the names of the others. */
+  readonly bystanders: readonly string[];
+  /** Exempt names, each with the moment at which that ends: wall milliseconds, Infinity for never. */
+  readonly exempt: ReadonlyMap<string, number>;
   readonly current: {uid: string; resourceVersion: string; spec: LeaseRegistrySpec} | undefined;
   /** Whether a subject has a Lease of this name again, which goes on with the retired counter. */
   readonly exists: (name: string, transitions: number) => boolean;
 };
 
-export function planRegistry(observed: RegistryObservation): Plan {
-  const {namespace, current, governed, terminating, exemptionEndsInMs} = observed;
+export function planRegistry(observed: RegistryObservation, now: Now): Plan {
+  const {namespace, current, governed, terminating, exempt} = observed;
   const plan: Plan = {actions: [], findings: []};
-  if (Number.isFinite(exemptionEndsInMs)) plan.requeueAfterMs = exemptionEndsInMs;
+  const firstEnd = Math.min(...exempt.values());
+  if (Number.isFinite(firstEnd)) plan.requeueAfterMs = firstEnd - now.wallMs;
   if (terminating) return plan;
   if (!current) {
     if (governed)
@@ -49,9 +52,10 @@ const emptyRecord = <Value>(): Record<string, Value> => Object.create(null);
 
 type Desired = Omit<LeaseRegistrySpec, 'retired'>;
 
-function desired({namespace, claims, heldOld, exempt}: RegistryObservation): Desired {
+function desired({namespace, claims, heldOld, exempt, bystanders}: RegistryObservation): Desired {
   const names = emptyRecord<RegisteredName>();
   const subjects = emptyRecord<Record<string, string>>();
+  for (const subject of bystanders) subjects[subject] = {};
   for (const claim of claims) {
     const name = claim.leaseKey?.slice(claim.leaseNamespace.length + 1);
     if (name === undefined) continue;
@@ -65,7 +69,25 @@ function desired({namespace, claims, heldOld, exempt}: RegistryObservation): Des
     };
   }
   for (const {lease, claim} of heldOld) names[lease.name] ??= entry(claim);
-  return {names, subjects, exempt: exempt.toSorted()};
+  const exemptNames = [...exempt.keys()].sort();
+  const exemptUntil = emptyRecord<string>();
+  for (const [name, endsMs] of exempt) if (Number.isFinite(endsMs)) exemptUntil[name] = timestamp(endsMs);
+  const allowed = allowedText([...Object.keys(names).sort(), ...exemptNames]);
+  return {names, subjects, exempt: exemptNames, exemptUntil, allowed};
+}
+
+/** As the server's timestamps: without a fraction of a second. */
+const timestamp = (wallMs: number) => new Date(wallMs).toISOString().replace(/\.\d+Z$/, 'Z');
+
+/** How many allowed names a message lists. */
+const NAMES_IN_MESSAGE = 3;
+
+/** The first few names, and how many more there are. */
+export function allowedText(names: readonly string[]): string {
+  const shown = names.slice(0, NAMES_IN_MESSAGE);
+  const more = names.length - shown.length;
+  if (shown.length === 0) return 'none';
+  return more > 0 ? `${shown.join(', ')} and ${more} more` : shown.join(', ');
 }
 
 const entry = ({policy, subject, workload}: Claim): RegisteredName => ({
@@ -89,12 +111,15 @@ function difference(current: LeaseRegistrySpec, wanted: Desired, outlived: reado
   if (names) patch.names = names;
   if (subjects) patch.subjects = subjects;
   if (!same(current.exempt, wanted.exempt)) patch.exempt = [...wanted.exempt];
+  const exemptUntil = changes(current.exemptUntil, wanted.exemptUntil);
+  if (exemptUntil) patch.exemptUntil = exemptUntil;
+  if (current.allowed !== wanted.allowed) patch.allowed = wanted.allowed;
   if (outlived.length > 0) patch.retired = Object.fromEntries(outlived.map(name => [name, null]));
   return patch;
 }
 
 /** A merge patch of single keys: null removes one. A nested key that is gone is removed too. */
-function changes<Value extends object>(
+function changes<Value extends object | string>(
   current: Record<string, Value>,
   wanted: Record<string, Value>,
 ): Record<string, Value | null> | undefined {
@@ -102,14 +127,15 @@ function changes<Value extends object>(
   for (const key of Object.keys(current)) if (!Object.hasOwn(wanted, key)) patch[key] = null;
   for (const [key, value] of Object.entries(wanted)) {
     const before = Object.hasOwn(current, key) ? current[key] : undefined;
-    if (!same(before, value)) patch[key] = {...removed(before, value), ...value};
+    if (!same(before, value)) patch[key] = merged(before, value);
   }
   return Object.keys(patch).length > 0 ? patch : undefined;
 }
 
-function removed(before: object | undefined, value: object): Record<string, null> {
+function merged<Value extends object | string>(before: Value | undefined, value: Value): Value {
+  if (typeof value === 'string') return value;
   const gone = Object.keys(before ?? {}).filter(key => !Object.hasOwn(value, key));
-  return Object.fromEntries(gone.map(key => [key, null]));
+  return {...Object.fromEntries(gone.map(key => [key, null])), ...(value as object)} as Value;
 }
 
 function same(a: unknown, b: unknown): boolean {

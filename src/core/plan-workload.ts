@@ -9,6 +9,7 @@ import {
   type Plan,
   sooner,
 } from './action.ts';
+import {canInject} from './admission/injection.ts';
 import type {Claim, Workload} from './claims.ts';
 import type {Finding, FindingReason, ObjectRef} from './finding.ts';
 import {holding, isHeldByOthers, isHeldByUs, isManaged, type LeaseView, renameHolder} from './lifetime.ts';
@@ -40,7 +41,19 @@ export type WorkloadObservation = {
 export function planWorkload({workload, claims}: WorkloadObservation, now: Now): Plan {
   if (!workload || workload.terminating) return {actions: [], findings: []};
   const plans = claims.map(view => planClaim(view, now));
-  return {...joined(plans), findings: plans.flatMap(plan => plan.findings)};
+  const findings = claims.flatMap((view, index) => [
+    ...(plans[index]?.findings ?? []),
+    ...injectionFinding(view),
+  ]);
+  return {...joined(plans), findings};
+}
+
+/** The Pods of some kinds do not say to which workload they belong. */
+function injectionFinding(view: ClaimView): Finding[] {
+  const {apiVersion, kind} = view.claim.workload;
+  if (!view.rules.injection || canInject(apiVersion, kind)) return [];
+  const message = `the Pods of a ${kind} can't be told the name of their Lease: set ${view.rules.injection.nameEnv} in its manifest`;
+  return [finding(view, 'NotInjected', message)];
 }
 
 function planClaim(view: ClaimView, now: Now): Plan {

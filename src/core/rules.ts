@@ -1,5 +1,6 @@
 /** Parses a policy's spec, once, into rules in which nothing is optional. */
-import type {KindRef, LeasePolicySpec} from '../api/leasepolicy.ts';
+import type {Injection} from '../api/enforcement.ts';
+import type {KindRef, LabelSelector, LeasePolicySpec} from '../api/leasepolicy.ts';
 import {
   isInjective,
   type NameParts,
@@ -9,10 +10,13 @@ import {
   namePattern,
   parseTemplate,
 } from './name.ts';
-import {compileSelector, type Labels, labelProblem} from './selector.ts';
+import {areDisjoint, compileSelector, isEmptySelector, type Labels, labelProblem} from './selector.ts';
+
+/** Heartbeats of nodes are no business of workloads: no selector reaches them. */
+export const HEARTBEATS = 'kube-node-lease';
 
 /** Namespaces of the control plane, which an empty namespaceSelector leaves out. */
-const SYSTEM_NAMESPACES: ReadonlySet<string> = new Set(['kube-system', 'kube-public', 'kube-node-lease']);
+export const SYSTEM_NAMESPACES: readonly string[] = ['kube-system', 'kube-public', HEARTBEATS];
 
 /** A moment that never comes. */
 const NEVER = Number.POSITIVE_INFINITY;
@@ -28,12 +32,29 @@ export type Rules = {
   /** Whether a name has the form that this policy gives. */
   readonly bears: (leaseName: string) => boolean;
   readonly lease: LeasePolicySpec['lease'];
-  readonly durationSeconds: {readonly min: number; readonly max: number};
+  readonly scope: Scope;
+  readonly enforcement: Omit<LeasePolicySpec['enforcement'], 'exempt'>;
+  readonly grantsAccess: boolean;
+  /** The variables of the Pods; undefined when nothing is injected. */
+  readonly injection: Omit<Injection, 'mode'> | undefined;
   readonly exempt: readonly Exemption[];
   readonly collection: LeasePolicySpec['garbageCollection'];
 };
 
-type Exemption = {namespace: string; name: string; untilWallMs: number};
+/** The selectors as they are written, for what the API server evaluates. */
+export type Scope = {
+  readonly namespaces: LabelSelector;
+  /** Whether the selector of namespaces is empty, which leaves out those of the control plane. */
+  readonly isDefault: boolean;
+  readonly workloads: LabelSelector;
+};
+
+export type Exemption = {
+  readonly namespace: string;
+  readonly name: string;
+  readonly reason: string;
+  readonly untilWallMs: number;
+};
 
 /** Rules, or the sentences that say why the spec can't be in force. Total for whatever the schema lets through. */
 export function compile(policy: string, generation: number, spec: LeasePolicySpec): Rules | string[] {
@@ -55,29 +76,34 @@ export function compile(policy: string, generation: number, spec: LeasePolicySpe
   if (problems.length > 0 || typeof namespaceMatches === 'string' || typeof workloadMatches === 'string') {
     return problems;
   }
-  const all = isEmpty(workloads.namespaceSelector);
+  const all = isEmptySelector(workloads.namespaceSelector);
+  const {exempt, ...enforcement} = spec.enforcement;
+  const {mode, ...variables} = spec.injection;
   const pattern = namePattern(naming);
   return {
     policy,
     generation,
     kinds: workloads.kinds,
-    governsNamespace: all ? name => !SYSTEM_NAMESPACES.has(name) : (_, labels) => namespaceMatches(labels),
+    governsNamespace: all
+      ? name => !SYSTEM_NAMESPACES.includes(name)
+      : (name, labels) => name !== HEARTBEATS && namespaceMatches(labels),
     selectsWorkload: workloadMatches,
     nameOf: subject => nameOf(naming, subject),
     bears: name => pattern.test(name),
     lease: spec.lease,
-    durationSeconds: spec.enforcement.durationSeconds,
-    exempt: spec.enforcement.exempt.map(({namespace, name, until}) => ({
+    scope: {namespaces: workloads.namespaceSelector, isDefault: all, workloads: workloads.selector},
+    enforcement,
+    grantsAccess: spec.access.grant === 'ServiceAccount',
+    injection: mode === 'Env' ? variables : undefined,
+    exempt: exempt.map(({namespace, name, reason, until}) => ({
       namespace,
       name,
+      reason,
       untilWallMs: until === undefined ? NEVER : Date.parse(until),
     })),
     collection: spec.garbageCollection,
   };
 }
-
-const isEmpty = (selector: {matchLabels?: object; matchExpressions?: unknown[]}) =>
-  Object.keys(selector.matchLabels ?? {}).length === 0 && (selector.matchExpressions ?? []).length === 0;
 
 function namingProblems(spec: LeasePolicySpec, {tokens, hash}: Naming): string[] {
   const elsewhere = spec.lease.namespace !== '';
@@ -115,4 +141,15 @@ export function exemption(rules: Rules, namespace: string, name: string, wallMs:
     .map(each => each.untilWallMs)
     .filter(until => until > wallMs);
   return ends.length > 0 ? Math.max(...ends) : undefined;
+}
+
+/** The variable that both policies would write into one Pod, if there may be such a Pod. */
+export function sharedVariable(a: Rules, b: Rules): string | undefined {
+  if (!a.injection || !b.injection) return undefined;
+  const namesOfB = [b.injection.nameEnv, b.injection.namespaceEnv];
+  const shared = [a.injection.nameEnv, a.injection.namespaceEnv].find(name => namesOfB.includes(name));
+  const sameKind = a.kinds.some(kind => b.kinds.some(other => kind.kind === other.kind));
+  const apart =
+    areDisjoint(a.scope.namespaces, b.scope.namespaces) || areDisjoint(a.scope.workloads, b.scope.workloads);
+  return sameKind && !apart ? shared : undefined;
 }

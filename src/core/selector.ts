@@ -51,3 +51,37 @@ function expression(key: string, operator: string, values: readonly string[]): M
       return labels => !Object.hasOwn(labels, key);
   }
 }
+
+export const isEmptySelector = ({matchLabels = {}, matchExpressions = []}: LabelSelector) =>
+  Object.keys(matchLabels).length === 0 && matchExpressions.length === 0;
+
+type Requirement = {key: string; operator: string; values: readonly string[]};
+
+function requirements({matchLabels = {}, matchExpressions = []}: LabelSelector): Requirement[] {
+  return [
+    ...Object.entries(matchLabels).map(([key, value]) => ({key, operator: 'In', values: [value]})),
+    ...matchExpressions.map(({key, operator, values = []}) => ({key, operator, values})),
+  ];
+}
+
+/** Whether the selectors themselves show that no object can match both; false when that depends on the objects. */
+export function areDisjoint(a: LabelSelector, b: LabelSelector): boolean {
+  return requirements(a).some(left => requirements(b).some(right => contradict(left, right)));
+}
+
+function contradict(a: Requirement, b: Requirement): boolean {
+  if (a.key !== b.key) return false;
+  const [first, second] = a.operator <= b.operator ? [a, b] : [b, a];
+  // In alphabetical order: DoesNotExist, Exists, In, NotIn.
+  switch (`${first.operator} ${second.operator}`) {
+    case 'DoesNotExist Exists':
+    case 'DoesNotExist In':
+      return true;
+    case 'In In':
+      return first.values.every(value => !second.values.includes(value));
+    case 'In NotIn':
+      return first.values.every(value => second.values.includes(value));
+    default:
+      return false;
+  }
+}

@@ -9,22 +9,28 @@ import {
   LABELS,
   type Lease,
   REGISTRY_NAME,
+  RENDERED_KINDS,
+  RENDERED_VERSION,
+  type RenderedKind,
   VERSION,
 } from '../api/objects.ts';
 import type {
   Action,
+  ApplyObject,
   CollectLease,
   CreateLease,
+  DeleteObject,
   LabelLease,
   LeaseVersion,
   RegistryPatch,
   WriteRecord,
 } from '../core/action.ts';
+import {isAsRendered, manifest, renderedView} from '../core/rendered.ts';
 import {ApiError, TermEndedError} from '../errors.ts';
-import {APPLY_PATCH, type ApiClient, MERGE_PATCH, type RequestOptions} from './client.ts';
+import {APPLY_PATCH, type ApiClient, JSON_PATCH, MERGE_PATCH, type RequestOptions} from './client.ts';
 
 /** The kinds of object whose caches take the answer of a write. */
-export type WrittenKind = 'lease' | 'registry' | 'policy';
+export type WrittenKind = 'lease' | 'registry' | 'policy' | RenderedKind;
 
 export type WriterOptions = {
   client: ApiClient;
@@ -76,6 +82,10 @@ async function perform(action: Action, options: WriterOptions): Promise<void> {
       return writeRecord(action, options);
     case 'collectLease':
       return collectLease(action, options);
+    case 'applyObject':
+      return applyObject(action, options);
+    case 'deleteObject':
+      return deleteObject(action, options);
     case 'createRegistry':
       return createRegistry(action.namespace, action.spec, options);
     case 'patchRegistry':
@@ -91,7 +101,8 @@ async function perform(action: Action, options: WriterOptions): Promise<void> {
       const {policy, resourceVersion, status} = action;
       const metadata = resourceVersion === undefined ? {} : {metadata: {resourceVersion}};
       const path = `/apis/${GROUP}/${VERSION}/leasepolicies/${policy}/status?${MANAGER}`;
-      return write('policy', 'PATCH', path, {body: {...metadata, status}, contentType: MERGE_PATCH}, options);
+      await write('policy', 'PATCH', path, {body: {...metadata, status}, contentType: MERGE_PATCH}, options);
+      return;
     }
     case 'emitEvent':
       return options.onEvent(action);
@@ -112,17 +123,53 @@ async function write(
   path: string,
   request: RequestOptions,
   options: WriterOptions,
-): Promise<void> {
-  options.onWritten(
-    kind,
-    await options.client.request<KubeObject>(method, path, withinTerm(request, options)),
-  );
+): Promise<KubeObject> {
+  const written = await options.client.request<KubeObject>(method, path, withinTerm(request, options));
+  options.onWritten(kind, written);
+  return written;
 }
 
-function createRegistry(namespace: string, spec: LeaseRegistrySpec, options: WriterOptions): Promise<void> {
+function renderedPath(kind: RenderedKind, namespace: string | undefined, name: string): string {
+  const {group, plural} = RENDERED_KINDS[kind];
+  const place = namespace === undefined ? '' : `/namespaces/${namespace}`;
+  return `/apis/${group}/${RENDERED_VERSION}${place}/${plural}/${encodeURIComponent(name)}`;
+}
+
+/**
+ * By server-side apply, without force as long as the object is not known to be ours. What somebody else has added to
+ * one of ours, apply leaves alone: then the fields are replaced as a whole.
+ */
+async function applyObject({rendered, uid}: ApplyObject, options: WriterOptions): Promise<void> {
+  const {kind, namespace, name, content} = rendered;
+  const path = `${renderedPath(kind, namespace, name)}?${MANAGER}`;
+  const object = manifest(rendered);
+  const known = uid === undefined ? object : {...object, metadata: {...object.metadata, uid}};
+  const force = uid === undefined ? '' : '&force=true';
+  const apply: RequestOptions = {body: known, contentType: APPLY_PATCH};
+  const applied = await write(kind, 'PATCH', `${path}${force}`, apply, options);
+  if (isAsRendered(rendered, renderedView(kind, applied))) return;
+  const body = [
+    {op: 'test', path: '/metadata/uid', value: applied.metadata.uid},
+    ...Object.entries(content).map(([field, value]) => ({op: 'add', path: `/${field}`, value})),
+  ];
+  await write(kind, 'PATCH', path, {body, contentType: JSON_PATCH}, options);
+}
+
+async function deleteObject(action: DeleteObject, options: WriterOptions): Promise<void> {
+  const {kind, namespace, name, uid, resourceVersion} = action;
+  const body = {preconditions: {uid, resourceVersion}};
+  const path = renderedPath(kind, namespace, name);
+  await options.client.send('DELETE', path, withinTerm({body}, options));
+}
+
+async function createRegistry(
+  namespace: string,
+  spec: LeaseRegistrySpec,
+  options: WriterOptions,
+): Promise<void> {
   const metadata = {name: REGISTRY_NAME, labels: {[LABELS.managedBy]: 'leasepolicy'}};
   const body = {apiVersion: `${GROUP}/${VERSION}`, kind: 'LeaseRegistry', metadata, spec};
-  return write('registry', 'POST', `${registriesPath(namespace)}?${MANAGER}`, {body}, options);
+  await write('registry', 'POST', `${registriesPath(namespace)}?${MANAGER}`, {body}, options);
 }
 
 /** Fencing counters are kept also where no policy governs the namespace any more, and so has no registry. */
@@ -136,7 +183,14 @@ async function patchRegistry(namespace: string, patch: RegistryPatch, options: W
       counter ? [[name, counter]] : [],
     );
     if (kept.length === 0) throw error;
-    const spec = {names: {}, subjects: {}, exempt: [], retired: Object.fromEntries(kept)};
+    const spec = {
+      names: {},
+      subjects: {},
+      exempt: [],
+      exemptUntil: {},
+      allowed: '',
+      retired: Object.fromEntries(kept),
+    };
     await createRegistry(namespace, spec, options);
   }
 }
@@ -156,22 +210,23 @@ async function createLease(
  * Adopts by server-side apply without force: another manager's label is not taken over. On a Lease that is ours the
  * labels are patched. The uid keeps either from writing to, or making, another Lease of that name.
  */
-function labelLease(action: LabelLease, options: WriterOptions): Promise<void> {
+async function labelLease(action: LabelLease, options: WriterOptions): Promise<void> {
   const {namespace, name, uid, labels, annotations, purpose} = action;
   const path = `${leasesPath(namespace)}/${name}?${MANAGER}`;
   if (purpose !== 'adopt') {
     const body = {metadata: {uid, labels, annotations: {[ANNOTATIONS.orphanedSince]: null, ...annotations}}};
-    return write('lease', 'PATCH', path, {body, contentType: MERGE_PATCH}, options);
+    await write('lease', 'PATCH', path, {body, contentType: MERGE_PATCH}, options);
+    return;
   }
   const body = {...TYPE, metadata: {name, uid, labels, annotations}};
-  return write('lease', 'PATCH', path, {body, contentType: APPLY_PATCH}, options);
+  await write('lease', 'PATCH', path, {body, contentType: APPLY_PATCH}, options);
 }
 
 /** The resourceVersion makes this fail when a candidate has acquired the Lease in the meantime. */
-function writeRecord({lease, record}: WriteRecord, options: WriterOptions): Promise<void> {
+async function writeRecord({lease, record}: WriteRecord, options: WriterOptions): Promise<void> {
   const {namespace, name, uid, resourceVersion} = lease;
   const body = {metadata: {uid, resourceVersion}, spec: record};
-  return write(
+  await write(
     'lease',
     'PATCH',
     `${leasesPath(namespace)}/${name}?${MANAGER}`,

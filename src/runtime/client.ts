@@ -7,6 +7,7 @@ import {Connection} from './connection.ts';
 const REQUEST_TIMEOUT_MS = 30_000;
 
 export const MERGE_PATCH = 'application/merge-patch+json';
+export const JSON_PATCH = 'application/json-patch+json';
 export const APPLY_PATCH = 'application/apply-patch+yaml';
 
 export type RequestOptions = {

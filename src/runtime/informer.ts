@@ -17,7 +17,8 @@ export type InformerOptions<R extends Row> = {
   client: ApiClient;
   /** Path of the collection, such as /apis/apps/v1/deployments. */
   path: string;
-  fieldSelector?: string;
+  fieldSelector?: string | undefined;
+  labelSelector?: string | undefined;
   store: Store<R>;
   /** Keeps what is needed of an object; the object itself is dropped. Undefined leaves it out of the store. */
   project: (object: KubeObject, previous: R | undefined) => R;
@@ -137,7 +138,8 @@ export class Informer<R extends Row> {
   }
 
   #query(parameters: Record<string, string | undefined>): string {
-    const given = Object.entries({...parameters, fieldSelector: this.#options.fieldSelector});
+    const {fieldSelector, labelSelector} = this.#options;
+    const given = Object.entries({...parameters, fieldSelector, labelSelector});
     return new URLSearchParams(
       given.filter((entry): entry is [string, string] => entry[1] !== undefined),
     ).toString();

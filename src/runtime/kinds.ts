@@ -10,6 +10,9 @@ export type KindAnswer =
   | {state: 'served'; plural: string; group: string; version: string}
   | {state: 'refused'; reason: 'KindNotServed' | 'KindNotReadable'; message: string};
 
+/** What a subject must be, and what is asked of the kinds that the operator itself writes. */
+type Scope = 'Namespaced' | 'Any';
+
 type ResourceList = {resources: {name: string; kind: string; namespaced: boolean; verbs: string[]}[]};
 
 export class KindDirectory {
@@ -29,19 +32,19 @@ export class KindDirectory {
   }
 
   /** What is known; the first call for a kind starts the look-up. */
-  get(apiVersion: string, kind: string): KindAnswer {
+  get(apiVersion: string, kind: string, scope: Scope = 'Namespaced'): KindAnswer {
     const key = `${apiVersion} ${kind}`;
     const known = this.#answers.get(key);
     if (known) return known;
     const asking: KindAnswer = {state: 'asking'};
     this.#answers.set(key, asking);
-    void this.#follow(key, apiVersion, kind);
+    void this.#follow(key, apiVersion, kind, scope);
     return asking;
   }
 
-  async #follow(key: string, apiVersion: string, kind: string): Promise<void> {
+  async #follow(key: string, apiVersion: string, kind: string, scope: Scope): Promise<void> {
     while (!this.#signal.aborted) {
-      const answer = await this.#ask(apiVersion, kind);
+      const answer = await this.#ask(apiVersion, kind, scope);
       const changed = JSON.stringify(answer) !== JSON.stringify(this.#answers.get(key));
       this.#answers.set(key, answer);
       if (changed) this.#onAnswer(apiVersion, kind, answer);
@@ -50,11 +53,11 @@ export class KindDirectory {
     }
   }
 
-  async #ask(apiVersion: string, kind: string): Promise<KindAnswer> {
+  async #ask(apiVersion: string, kind: string, scope: Scope): Promise<KindAnswer> {
     const path = apiVersion.includes('/') ? `/apis/${apiVersion}` : `/api/${apiVersion}`;
     try {
       const {resources} = await this.#client.request<ResourceList>('GET', path, {signal: this.#signal});
-      return judge(resources, apiVersion, kind);
+      return judge(resources, apiVersion, kind, scope);
     } catch (error) {
       if (!(error instanceof ApiError)) throw error;
       if (error.isNotFound) return refused(`the API server serves no ${apiVersion}`);
@@ -63,10 +66,15 @@ export class KindDirectory {
   }
 }
 
-function judge(resources: ResourceList['resources'], apiVersion: string, kind: string): KindAnswer {
+function judge(
+  resources: ResourceList['resources'],
+  apiVersion: string,
+  kind: string,
+  scope: Scope,
+): KindAnswer {
   const found = resources.find(each => each.kind === kind && !each.name.includes('/'));
   if (!found) return refused(`the API server serves no ${kind} in ${apiVersion}`);
-  if (!found.namespaced)
+  if (scope === 'Namespaced' && !found.namespaced)
     return refused(`${kind} in ${apiVersion} has no namespace, so it can't have a Lease`);
   if (!found.verbs.includes('watch')) return refused(`${kind} in ${apiVersion} can't be watched`);
   const [group, version] = apiVersion.includes('/') ? apiVersion.split('/') : ['', apiVersion];

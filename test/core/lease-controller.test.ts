@@ -13,11 +13,19 @@ function worldWith(...leases: LeaseView[]): World {
   const kinds = {
     get: () => ({state: 'served', plural: 'deployments', group: 'apps', version: 'v1'}) as const,
   };
-  const world = new World({ownLease: '', enqueue: () => {}, kinds, watchKind: () => {}});
+  const world = new World({ownLease: '', enqueue: () => {}, kinds, watch: () => {}});
   const namespace: NamespaceRow = {key: 'shop', resourceVersion: '1', labels: {}, terminating: false};
   world.namespaces.replace(new Map([['shop', namespace]]), '1');
   const {name, spec} = policy('payments').prefixed('c');
-  const row: PolicyRow = {key: name, uid: 'p', resourceVersion: '1', generation: 1, spec, status: undefined};
+  const row: PolicyRow = {
+    key: name,
+    uid: 'p',
+    resourceVersion: '1',
+    generation: 1,
+    terminating: false,
+    spec,
+    status: undefined,
+  };
   world.policies.replace(new Map([[name, row]]), '1');
   const api: WorkloadRow = {...workload('api'), key: 'shop/api', resourceVersion: '1'};
   for (const source of world.sources.values()) source.store.replace(new Map([['shop/api', api]]), '1');

@@ -27,6 +27,8 @@ const observation = (given: Partial<PolicyObservation> = {}): PolicyObservation 
   findings: [],
   settled: true,
   stopped: undefined,
+  enforced: undefined,
+  uid: 'policy-uid',
   status: undefined,
   ...given,
 });

@@ -2,19 +2,27 @@
 import test from 'ava';
 import type {LeaseRegistrySpec} from '../../src/api/leaseregistry.ts';
 import {planRegistry, type RegistryObservation} from '../../src/core/plan-registry.ts';
-import {lease, policy, workload} from '../support/builders.ts';
+import {lease, now, policy, workload} from '../support/builders.ts';
 
 const NAME = 'payments-14c2529eb4';
 const rules = policy().rules();
 const api = workload('api').runningAs('api-account').under(rules);
 const API = {policy: 'payments', subject: 'Deployment/api', serviceAccount: 'api-account'};
 
-const EMPTY: LeaseRegistrySpec = {names: {}, subjects: {}, exempt: [], retired: {}};
+const EMPTY: LeaseRegistrySpec = {
+  names: {},
+  subjects: {},
+  exempt: [],
+  exemptUntil: {},
+  allowed: 'none',
+  retired: {},
+};
 /** The registry of a world in which api is the only workload. */
 const SETTLED: LeaseRegistrySpec = {
   ...EMPTY,
   names: {[NAME]: API},
   subjects: {'Deployment/api': {payments: NAME}},
+  allowed: NAME,
 };
 
 const existing = (spec: Partial<LeaseRegistrySpec>) => ({
@@ -23,24 +31,38 @@ const existing = (spec: Partial<LeaseRegistrySpec>) => ({
   spec: {...EMPTY, ...spec},
 });
 
+/** Exemptions without an end. */
+const exempt = (...names: string[]) => new Map(names.map(name => [name, Number.POSITIVE_INFINITY]));
+
 const plan = (given: Partial<RegistryObservation> = {}) =>
-  planRegistry({
-    namespace: 'shop',
-    governed: true,
-    terminating: false,
-    claims: [api],
-    heldOld: [],
-    exempt: [],
-    exemptionEndsInMs: Number.POSITIVE_INFINITY,
-    current: undefined,
-    exists: () => false,
-    ...given,
-  });
+  planRegistry(
+    {
+      namespace: 'shop',
+      governed: true,
+      terminating: false,
+      claims: [api],
+      heldOld: [],
+      bystanders: [],
+      exempt: new Map(),
+      current: undefined,
+      exists: () => false,
+      ...given,
+    },
+    now,
+  );
 
 const actions = (given: Partial<RegistryObservation> = {}) => plan(given).actions;
 
 test('it looks again when the first exemption ends, and not before without one', t => {
-  t.is(plan({exemptionEndsInMs: 5000}).requeueAfterMs, 5000);
+  t.is(
+    plan({
+      exempt: new Map([
+        ['a', now.wallMs + 5000],
+        ['b', Infinity],
+      ]),
+    }).requeueAfterMs,
+    5000,
+  );
   t.is(plan().requeueAfterMs, undefined);
 });
 
@@ -65,8 +87,8 @@ test('a namespace that is being deleted is left alone', t => {
 
 test('an unchanged world changes nothing', t => {
   t.deepEqual(actions({current: existing(SETTLED)}), []);
-  const full = {...SETTLED, exempt: ['a', 'b'], retired: {old: {transitions: 3}}};
-  t.deepEqual(actions({current: existing(full), exempt: ['b', 'a']}), []);
+  const full = {...SETTLED, exempt: ['a', 'b'], allowed: `${NAME}, a, b`, retired: {old: {transitions: 3}}};
+  t.deepEqual(actions({current: existing(full), exempt: exempt('b', 'a')}), []);
 });
 
 test('a new workload is one key in each direction', t => {
@@ -180,8 +202,9 @@ test('a claim without a valid name is not written', t => {
 });
 
 test('exempt names are sorted, and written as a whole', t => {
-  t.deepEqual(patch({...SETTLED, exempt: ['b']}, {exempt: ['c', 'a']}), {exempt: ['a', 'c']});
-  t.deepEqual(patch({...SETTLED, exempt: ['b']}), {exempt: []});
+  const before = {...SETTLED, exempt: ['b'], allowed: `${NAME}, b`};
+  t.deepEqual(patch(before, {exempt: exempt('c', 'a')}), {exempt: ['a', 'c'], allowed: `${NAME}, a, c`});
+  t.deepEqual(patch(before), {exempt: [], allowed: NAME});
 });
 
 test('a retired counter goes when a Lease of that name goes on with it', t => {

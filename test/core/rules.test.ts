@@ -93,7 +93,8 @@ for (const [what, each] of Object.entries(ACCEPTED)) {
 }
 
 test('rules know their policy, its generation and its bounds', t => {
-  const {policy: name, generation, durationSeconds} = policy('billing').allowing(5, 60).rules(7);
+  const {policy: name, generation, enforcement} = policy('billing').allowing(5, 60).rules(7);
+  const {durationSeconds} = enforcement;
   t.deepEqual(
     {name, generation, durationSeconds},
     {name: 'billing', generation: 7, durationSeconds: {min: 5, max: 60}},

@@ -15,7 +15,7 @@ const MANAGER = 'fieldManager=leasepolicy';
 const version = {namespace: 'shop', name: 'payments-14c2529eb4', uid: 'uid-1', resourceVersion: '41'};
 const labels = {'leasepolicy.dev/policy': 'payments', 'leasepolicy.dev/origin': 'created'};
 const annotations = {'leasepolicy.dev/subject': 'Deployment/api'};
-const spec = {names: {}, subjects: {}, exempt: [], retired: {}};
+const spec = {names: {}, subjects: {}, exempt: [], exemptUntil: {}, allowed: '', retired: {}};
 
 const createLease: CreateLease = {
   type: 'createLease',

@@ -219,6 +219,15 @@ class TestPolicy {
     const exempt = list.map(each => ({namespace: '*', reason: 'known', ...each}));
     return this.#but(({enforcement}) => Object.assign(enforcement, {exempt}));
   }
+  enforcing(enforcement: Partial<LeasePolicySpec['enforcement']>) {
+    return this.#but(spec => Object.assign(spec.enforcement, enforcement));
+  }
+  injecting(injection: Partial<LeasePolicySpec['injection']> = {}) {
+    return this.#but(spec => Object.assign(spec.injection, {mode: 'Env', ...injection}));
+  }
+  granting() {
+    return this.#but(({access}) => Object.assign(access, {grant: 'ServiceAccount'}));
+  }
   collecting(collection: Partial<LeasePolicySpec['garbageCollection']>) {
     return this.#but(({garbageCollection}) => Object.assign(garbageCollection, collection));
   }
@@ -252,7 +261,15 @@ export const policy = (name = 'payments') =>
       hash: {of: ['name'], algorithm: 'SHA256', encoding: 'Hex', length: 10},
     },
     lease: {namespace: '', create: true, adopt: true, durationSeconds: 15, labels: {}},
-    enforcement: {names: 'Audit', durationSeconds: {min: 1, max: 3600}, exempt: []},
+    access: {grant: 'None'},
+    injection: {mode: 'None', nameEnv: 'LEASE_NAME', namespaceEnv: 'LEASE_NAMESPACE', failurePolicy: 'Fail'},
+    enforcement: {
+      names: 'Audit',
+      holders: 'Off',
+      durationSeconds: {min: 1, max: 3600},
+      failurePolicy: {names: 'Fail', durationSeconds: 'Ignore', holders: 'Ignore'},
+      exempt: [],
+    },
     garbageCollection: {mode: 'Managed', ttlSeconds: 3600, maxPerMinute: 60, maxPercent: 25},
   });
 

@@ -1,0 +1,128 @@
+/** The parts of a LeasePolicy that the API server enforces: names, durations, holders, access and injection. */
+import Type, {type Static} from 'typebox';
+import {rules} from './schema.ts';
+
+/** What becomes of a request that breaks a rule. */
+const ACTIONS = ['Audit', 'Warn', 'Deny'];
+
+const exemption = Type.Object({
+  namespace: Type.String({description: 'A namespace, or "*" for all.', minLength: 1, maxLength: 63}),
+  name: Type.String({description: 'The exact name of the Lease.', minLength: 1, maxLength: 253}),
+  reason: Type.String({
+    description: 'Why it is exempt, for those who read this later.',
+    minLength: 1,
+    maxLength: 512,
+  }),
+  until: Type.Optional(
+    Type.String({format: 'date-time', description: 'The exemption ends at this moment by itself.'}),
+  ),
+});
+
+const durationSeconds = Type.Object(
+  {
+    min: Type.Integer({minimum: 1, maximum: 2_147_483_647, default: 1}),
+    max: Type.Integer({minimum: 1, maximum: 2_147_483_647, default: 3600}),
+    action: Type.Optional(
+      Type.String({
+        description: 'What happens to a duration outside of the bounds; default: as names.',
+        enum: ACTIONS,
+      }),
+    ),
+  },
+  {
+    description:
+      'Bounds of spec.leaseDurationSeconds of the Leases of this policy, in seconds. A holder that renews with the duration that it has is let through.',
+    default: {},
+    ...rules({
+      rule: 'self.min <= self.max',
+      message: 'durationSeconds.min is above max: write a min that is at most max',
+    }),
+  },
+);
+
+const failure = (preset: 'Fail' | 'Ignore') => Type.String({enum: ['Fail', 'Ignore'], default: preset});
+
+export const enforcement = Type.Object(
+  {
+    names: Type.String({
+      description:
+        'What happens when a Lease is created that no policy allows. Audit: an annotation in the audit log and a finding; Warn: also a warning to the client; Deny: it is refused.',
+      enum: ACTIONS,
+      default: 'Audit',
+    }),
+    holders: Type.String({
+      description: 'What happens when a Lease of this policy is written by somebody else than its workload.',
+      enum: ['Off', ...ACTIONS],
+      default: 'Off',
+    }),
+    durationSeconds,
+    failurePolicy: Type.Object(
+      {names: failure('Fail'), durationSeconds: failure('Ignore'), holders: failure('Ignore')},
+      {
+        description:
+          'What the API server does under Deny when it can not evaluate a rule. Audit and Warn ignore it.',
+        default: {},
+      },
+    ),
+    exempt: Type.Array(exemption, {
+      description: 'Leases that no naming rule applies to.',
+      default: [],
+      maxItems: 256,
+    }),
+  },
+  {description: 'What the API server checks, and what is a finding.', default: {}},
+);
+
+export const access = Type.Object(
+  {
+    grant: Type.String({
+      description:
+        'ServiceAccount: the service account of the workload may get, watch, update and patch its one Lease, by a Role and a RoleBinding.',
+      enum: ['None', 'ServiceAccount'],
+      default: 'None',
+    }),
+  },
+  {description: 'What the workload may do with its Lease.', default: {}},
+);
+
+const variable = (preset: string, description: string) =>
+  Type.String({
+    description,
+    maxLength: 253,
+    default: preset,
+    ...rules({
+      rule: "self.matches('^[A-Za-z_][A-Za-z0-9_]*$')",
+      message:
+        'the name of a variable has letters, digits and "_", and no digit in front, such as LEASE_NAME',
+    }),
+  });
+
+export const injection = Type.Object(
+  {
+    mode: Type.String({
+      description:
+        'Env: every container of the Pods of the workload is told its Lease in environment variables.',
+      enum: ['None', 'Env'],
+      default: 'None',
+    }),
+    nameEnv: variable('LEASE_NAME', 'The variable with the name of the Lease.'),
+    namespaceEnv: variable('LEASE_NAMESPACE', 'The variable with the namespace of the Lease.'),
+    failurePolicy: Type.String({
+      description:
+        'Fail: a Pod is refused until its variables are known, and its controller tries again. Ignore: it starts without them.',
+      enum: ['Fail', 'Ignore'],
+      default: 'Fail',
+    }),
+  },
+  {
+    description: 'How the workload learns the name of its Lease.',
+    default: {},
+    ...rules({
+      rule: 'self.nameEnv != self.namespaceEnv',
+      message: 'nameEnv and namespaceEnv are one variable: choose two',
+    }),
+  },
+);
+
+export type Enforcement = Static<typeof enforcement>;
+export type Injection = Static<typeof injection>;

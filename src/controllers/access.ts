@@ -1,0 +1,28 @@
+/** Grants each workload of a policy what it may do with its one Lease. */
+import {LABELS} from '../api/objects.ts';
+import {type AccessObservation, accessActions, accessName} from '../core/access.ts';
+import type {Plan} from '../core/action.ts';
+import type {Controller} from './controller.ts';
+
+export const accessController: Controller<AccessObservation> = {
+  name: 'access',
+  observe(key, world) {
+    const lease = world.leases.get(key);
+    const claim = world.claims.winner(key);
+    const policy = claim?.policy ?? lease?.labels[LABELS.policy] ?? '';
+    const [namespace, name = ''] = key.split('/');
+    const row = `${namespace}/${accessName(name)}`;
+    return {
+      lease,
+      claim,
+      rules: world.rules.get(policy),
+      role: world.rendered.stores.Role.get(row),
+      binding: world.rendered.stores.RoleBinding.get(row),
+    };
+  },
+  plan: (observed): Plan => ({actions: accessActions(observed), findings: []}),
+  failed(key, error, world) {
+    const policy = world.claims.winner(key)?.policy;
+    if (policy !== undefined) world.enforcement.failed(policy, error.message);
+  },
+};

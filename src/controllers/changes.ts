@@ -1,0 +1,38 @@
+/** Which changes of an object matter to a decision. */
+import type {Workload} from '../core/claims.ts';
+import type {LeaseView} from '../core/lifetime.ts';
+
+/** A renewal by a holder whose hold had not run out: nothing that a decision rests on has changed. */
+export function isHeartbeat(previous: LeaseView, lease: LeaseView): boolean {
+  const lateMs = lease.changedAtMs - previous.changedAtMs;
+  return (
+    lease.holder !== '' &&
+    previous.uid === lease.uid &&
+    previous.holder === lease.holder &&
+    previous.durationSeconds === lease.durationSeconds &&
+    previous.transitions === lease.transitions &&
+    previous.subject === lease.subject &&
+    previous.orphanedSince === lease.orphanedSince &&
+    (previous.renewTime === undefined) === (lease.renewTime === undefined) &&
+    lateMs < (lease.durationSeconds ?? 0) * 1000 &&
+    sameLabels(previous.labels, lease.labels) &&
+    previous.owners.join() === lease.owners.join()
+  );
+}
+
+export function sameWorkload(a: Workload, b: Workload): boolean {
+  return (
+    a.uid === b.uid &&
+    a.terminating === b.terminating &&
+    a.serviceAccount === b.serviceAccount &&
+    sameLabels(a.labels, b.labels)
+  );
+}
+
+export function sameLabels(
+  a: Readonly<Record<string, string>>,
+  b: Readonly<Record<string, string>>,
+): boolean {
+  const keys = Object.keys(a);
+  return keys.length === Object.keys(b).length && keys.every(key => a[key] === b[key]);
+}

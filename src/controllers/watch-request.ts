@@ -1,0 +1,16 @@
+/** What is asked for when a resource is to be watched. */
+import type {KubeObject} from '../api/objects.ts';
+import type {Row, Store} from '../runtime/store.ts';
+
+/** A resource that is to be kept in a store. */
+export type WatchRequest<R extends Row> = {
+  group: string;
+  version: string;
+  plural: string;
+  store: Store<R>;
+  project: (object: KubeObject, previous: R | undefined) => R;
+  fieldSelector?: string;
+  labelSelector?: string;
+  /** Told of each complete list, with undefined, and of each problem. */
+  onState?: (problem: string | undefined) => void;
+};

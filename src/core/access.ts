@@ -1,0 +1,83 @@
+/** Access: a Role on one Lease, for the service account of its workload. */
+import {ANNOTATIONS} from '../api/objects.ts';
+import type {Action} from './action.ts';
+import type {Claim} from './claims.ts';
+import {isManaged, type LeaseView} from './lifetime.ts';
+import {difference, type Rendered, type RenderedView} from './rendered.ts';
+import type {Rules} from './rules.ts';
+
+/** What a candidate does with a Lease that exists; nobody needs to create one. */
+const VERBS = ['get', 'watch', 'update', 'patch'];
+
+const RBAC = 'rbac.authorization.k8s.io';
+const PREFIX = 'leasepolicy-';
+
+/** Name of the Role, and of its binding, of a Lease. */
+export const accessName = (lease: string) => `${PREFIX}${lease}`;
+/** The Lease of a Role or binding that is ours. */
+export const leaseOfAccess = (name: string) => name.slice(PREFIX.length);
+
+export type AccessObservation = {
+  readonly lease: LeaseView | undefined;
+  readonly rules: Rules | undefined;
+  readonly claim: Claim | undefined;
+  readonly role: RenderedView | undefined;
+  readonly binding: RenderedView | undefined;
+};
+
+/**
+ * The API server's collector removes both after their Lease. A Lease whose subject is gone, or has another name, keeps
+ * its grant: Pods that still hold it have to be able to release it.
+ */
+export function accessActions({lease, rules, claim, role, binding}: AccessObservation): Action[] {
+  if (!lease) return [];
+  const live = [role, binding].filter(view => view !== undefined);
+  if (!rules?.grantsAccess) return difference([], live);
+  if (claim) return difference(rendered(lease, claim, binding), live);
+  return isManaged(lease) ? [] : difference([], live);
+}
+
+type Account = {readonly namespace: string; readonly name: string};
+
+function rendered(lease: LeaseView, claim: Claim, binding: RenderedView | undefined): Rendered[] {
+  const name = accessName(lease.name);
+  const common = {
+    namespace: lease.namespace,
+    name,
+    policy: claim.policy,
+    owner: {apiVersion: 'coordination.k8s.io/v1', kind: 'Lease', name: lease.name, uid: lease.uid},
+  };
+  const rule = {
+    apiGroups: ['coordination.k8s.io'],
+    resources: ['leases'],
+    resourceNames: [lease.name],
+    verbs: VERBS,
+  };
+  const accounts = accountsOf(lease, claim, binding);
+  return [
+    {...common, kind: 'Role', content: {rules: [rule]}},
+    {
+      ...common,
+      kind: 'RoleBinding',
+      ...(accounts.length > 1 ? {annotations: {[ANNOTATIONS.untilHolder]: lease.holder}} : {}),
+      content: {
+        roleRef: {apiGroup: RBAC, kind: 'Role', name},
+        subjects: accounts.map(({namespace, name}) => ({kind: 'ServiceAccount', name, namespace})),
+      },
+    },
+  ];
+}
+
+/**
+ * When the service account of a workload changes, the holder of the Lease still has the old one: that keeps its grant
+ * as long as the same holder is there, so that a rollout takes the Lease from nobody.
+ */
+function accountsOf(lease: LeaseView, {workload}: Claim, binding: RenderedView | undefined): Account[] {
+  const present = {namespace: workload.namespace, name: workload.serviceAccount};
+  const granted = (binding?.content.subjects ?? []) as Account[];
+  const isPresent = (each: Account) => each.name === present.name && each.namespace === present.namespace;
+  const others = granted.filter(each => !isPresent(each));
+  const justChanged = !granted.some(isPresent);
+  const holderStays = justChanged || binding?.annotations[ANNOTATIONS.untilHolder] === lease.holder;
+  return lease.holder !== '' && holderStays ? [present, ...others] : [present];
+}

@@ -1,0 +1,182 @@
+/** The frame of every admission policy: whom it never concerns, where it is bound, what its parameter is. */
+
+import type {LabelSelector} from '../../api/leasepolicy.ts';
+import {FIELD_MANAGER, GROUP, REGISTRY_NAME, VERSION} from '../../api/objects.ts';
+import {type Cel, cel} from '../cel.ts';
+import type {Owner, Rendered} from '../rendered.ts';
+import {HEARTBEATS, type Rules, SYSTEM_NAMESPACES} from '../rules.ts';
+
+/** What has to be known beside the rules. */
+export type AdmissionContext = {
+  /** The policy, which owns what is rendered from it. */
+  readonly owner: Owner;
+  /** The operator's own user and namespace. */
+  readonly operator: {readonly username: string; readonly namespace: string};
+  /** Whether the policy governs kube-system or the operator's own namespace. */
+  readonly governsSystem: boolean;
+};
+
+export type Action = 'Audit' | 'Warn' | 'Deny';
+export type FailurePolicy = 'Fail' | 'Ignore';
+
+/** A rule of the API server's; its part is in the names of the objects. */
+export type Check = {
+  readonly part: 'names' | 'durations' | 'holders' | 'pods';
+  readonly action: Action;
+  /** Only Deny may fail; a request is never refused because a warning could not be made. */
+  readonly failurePolicy: FailurePolicy;
+  readonly resource: {readonly group: string; readonly plural: string};
+  readonly operations: readonly ('CREATE' | 'UPDATE')[];
+  /** Requests for which one of these is false are not looked at. */
+  readonly conditions: Readonly<Record<string, Cel>>;
+  readonly variables?: Readonly<Record<string, Cel>>;
+  readonly validations: readonly {readonly holds: Cel; readonly fallback: string; readonly message: Cel}[];
+  readonly auditAnnotations?: Readonly<Record<string, Cel>>;
+  readonly scopes: readonly BoundScope[];
+};
+
+/** A part of the namespaces, with what happens where the registry is missing. */
+export type BoundScope = {
+  /** What is added to the name of the binding. */
+  readonly suffix: string;
+  readonly namespaces: LabelSelector;
+  readonly objects?: LabelSelector;
+  readonly whenMissing: 'Allow' | 'Deny';
+};
+
+export const LEASES = {group: 'coordination.k8s.io', plural: 'leases'} as const;
+export const PARAM_KIND = {apiVersion: `${GROUP}/${VERSION}`, kind: 'LeaseRegistry'};
+
+export const objectName = (part: string, policy: string) => `leasepolicy-${part}-${policy}`;
+
+/** A ValidatingAdmissionPolicy and its bindings. */
+export function validating(rules: Rules, {owner}: AdmissionContext, check: Check): Rendered[] {
+  const {policy} = rules;
+  const name = objectName(check.part, policy);
+  const spec = {
+    failurePolicy: check.action === 'Deny' ? check.failurePolicy : 'Ignore',
+    paramKind: PARAM_KIND,
+    matchConstraints: {
+      matchPolicy: 'Equivalent',
+      namespaceSelector: {},
+      objectSelector: {},
+      resourceRules: [resourceRule(check)],
+    },
+    matchConditions: named(check.conditions),
+    ...(check.variables ? {variables: named(check.variables)} : {}),
+    validations: check.validations.map(({holds, fallback, message}) => ({
+      expression: holds.text,
+      message: fallback,
+      messageExpression: message.text,
+      reason: 'Forbidden',
+    })),
+    ...(check.auditAnnotations
+      ? {
+          auditAnnotations: Object.entries(check.auditAnnotations).map(([key, {text}]) => ({
+            key,
+            valueExpression: text,
+          })),
+        }
+      : {}),
+  };
+  const bindings = check.scopes.map(({suffix, whenMissing, ...scope}): Rendered => {
+    const validationActions = check.action === 'Audit' ? ['Audit'] : [check.action, 'Audit'];
+    const missing = check.action === 'Deny' && check.failurePolicy === 'Fail' ? whenMissing : 'Allow';
+    const content = {spec: {...bindingSpec(name, scope, missing), validationActions}};
+    return {kind: 'ValidatingAdmissionPolicyBinding', name: `${name}${suffix}`, policy, owner, content};
+  });
+  return [{kind: 'ValidatingAdmissionPolicy', name, policy, owner, content: {spec}}, ...bindings];
+}
+
+export function resourceRule({resource, operations}: Pick<Check, 'resource' | 'operations'>) {
+  const {group, plural} = resource;
+  return {apiGroups: [group], apiVersions: ['*'], operations, resources: [plural], scope: 'Namespaced'};
+}
+
+export const named = (expressions: Readonly<Record<string, Cel>>) =>
+  Object.entries(expressions).map(([name, {text}]) => ({name, expression: text}));
+
+export function bindingSpec(
+  policyName: string,
+  {namespaces, objects = {}}: Pick<BoundScope, 'namespaces' | 'objects'>,
+  parameterNotFoundAction: 'Allow' | 'Deny',
+) {
+  return {
+    policyName,
+    paramRef: {name: REGISTRY_NAME, parameterNotFoundAction},
+    matchResources: {matchPolicy: 'Equivalent', namespaceSelector: namespaces, objectSelector: objects},
+  };
+}
+
+const NAMESPACE_NAME = 'kubernetes.io/metadata.name';
+
+/** The selector, and only namespaces whose name is, or is not, one of these; empty lists as the server returns them. */
+export function restricted(
+  {matchLabels = {}, matchExpressions = []}: LabelSelector,
+  operator: 'In' | 'NotIn',
+  names: readonly string[],
+): LabelSelector {
+  const expressions = [...matchExpressions, {key: NAMESPACE_NAME, operator, values: [...names]}];
+  return {
+    ...(Object.keys(matchLabels).length > 0 ? {matchLabels} : {}),
+    matchExpressions: expressions.map(({key, operator, values = []}) => ({
+      key,
+      operator,
+      ...(values.length > 0 ? {values} : {}),
+    })),
+  };
+}
+
+/** Namespaces in which a Lease of the cluster, or of ours, must never wait for a registry. */
+export const lenientNamespaces = (operatorNamespace: string) => ['kube-system', operatorNamespace];
+
+/**
+ * Where the Leases of a policy may be: in the namespaces that it selects and in the fixed one. A missing registry
+ * refuses, so that a new namespace has no gap. In those of the control plane and of ours it allows: there the request
+ * may be the one without which no registry can be made.
+ */
+export function leaseScopes({scope, lease}: Rules, context: AdmissionContext): BoundScope[] {
+  const lenient = lenientNamespaces(context.operator.namespace);
+  const fixed = lease.namespace;
+  const left = scope.isDefault ? SYSTEM_NAMESPACES : [HEARTBEATS];
+  const apart = [...new Set([...left, ...lenient, ...(fixed === '' ? [] : [fixed])])];
+  const scopes: BoundScope[] = [
+    {suffix: '', namespaces: restricted(scope.namespaces, 'NotIn', apart), whenMissing: 'Deny'},
+  ];
+  const ofSystem = lenient.filter(name => name !== fixed && !left.includes(name));
+  if (context.governsSystem && ofSystem.length > 0) {
+    const namespaces = restricted(scope.namespaces, 'In', ofSystem);
+    scopes.push({suffix: '-system', namespaces, whenMissing: 'Allow'});
+  }
+  if (fixed !== '') {
+    const whenMissing = lenient.includes(fixed) ? 'Allow' : 'Deny';
+    scopes.push({suffix: '-fixed', namespaces: restricted({}, 'In', [fixed]), whenMissing});
+  }
+  return scopes;
+}
+
+/** Users by which the control plane renews its Leases, deletes what has lost its owner and empties namespaces. */
+const CONTROL_PLANE_USERS = [
+  'system:apiserver',
+  'system:kube-controller-manager',
+  'system:kube-scheduler',
+  'system:serviceaccount:kube-system:generic-garbage-collector',
+  'system:serviceaccount:kube-system:namespace-controller',
+];
+
+/** Leases of the control plane by name, for distributions that run it under other users. */
+export const CONTROL_PLANE_LEASES = ['kube-controller-manager', 'kube-scheduler', 'cloud-controller-manager'];
+
+/** By this label an API server finds the Leases of the others. */
+export const API_SERVER_IDENTITY = 'apiserver.kubernetes.io/identity';
+
+/** Conditions of every check of Leases: what is never in its way. */
+export function exclusions({operator}: AdmissionContext): Record<string, Cel> {
+  const {username, namespace} = operator;
+  return {
+    'not-the-operator': cel`!(request.userInfo.username == ${username} && has(request.options.fieldManager) && request.options.fieldManager == ${FIELD_MANAGER})`,
+    'not-the-election-of-the-operator': cel`!(request.namespace == ${namespace} && object.metadata.name.matches("^leasepolicy-[0-9a-f]{10}$"))`,
+    'not-the-control-plane': cel`!(request.userInfo.username in ${CONTROL_PLANE_USERS} || has(request.userInfo.groups) && "system:nodes" in request.userInfo.groups)`,
+    'not-a-lease-of-the-control-plane': cel`!(request.namespace == "kube-system" && (object.metadata.name in ${CONTROL_PLANE_LEASES} || has(object.metadata.labels) && ${API_SERVER_IDENTITY} in object.metadata.labels))`,
+  };
+}
