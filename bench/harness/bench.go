@@ -19,6 +19,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/metadata"
+	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/clientcmd"
 )
 
@@ -41,6 +42,7 @@ var (
 // bench is one call of the harness against one control plane.
 type bench struct {
 	options
+	config   *rest.Config
 	client   kubernetes.Interface
 	metadata metadata.Interface
 }
@@ -68,7 +70,7 @@ func newBench(o options) (*bench, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &bench{options: o, client: client, metadata: meta}, nil
+	return &bench{options: o, config: config, client: client, metadata: meta}, nil
 }
 
 type createResult struct {

@@ -6,6 +6,7 @@
 //	harness run  -n 5000 -- COMMAND...       start COMMAND; measure until 5,000 more Leases exist
 //	harness beat -n 5000 -rate 500 -for 30s -- COMMAND...
 //	                                         measure COMMAND while node Leases are renewed
+//	harness renew -rate 500 -for 20s         renew the operator's Leases as their Pods do, and time it
 //	harness wipe [-all]                      delete the Leases, with -all the Deployments too
 //
 // A comparison of two operators is
@@ -39,6 +40,11 @@
 // beat makes n Leases in kube-node-lease, starts COMMAND, lets it settle, and then renews them in
 // turn like kubelets do. Of that time it prints cpuPercent (of one core), cpuMicrosPerRenewal and
 // rssMiB. A comparison with -rate 0 shows what an idle COMMAND costs.
+//
+// renew takes the Leases in the namespaces with bench=true that an operator made for the Deployments of
+// seed, and renews them in turn, each as a Pod of its Deployment: by impersonation of its service
+// account default with a Pod's name. It prints the median and the 99th percentile of the time that an
+// update takes, in milliseconds, without the wait for its turn.
 //
 // COMMAND's output goes to stderr, or to the file that -log names. The exit code is 0 if everything
 // was as asked, 1 if it was not, 2 for wrong usage.
@@ -90,7 +96,7 @@ func main() {
 
 func run(ctx context.Context, args []string) error {
 	if len(args) == 0 {
-		return fmt.Errorf("%w: give a verb: raw, seed, run, beat or wipe", errUsage)
+		return fmt.Errorf("%w: give a verb: raw, seed, run, beat, renew or wipe", errUsage)
 	}
 	verb := args[0]
 	o, err := parse(verb, args[1:])
@@ -118,6 +124,8 @@ func run(ctx context.Context, args []string) error {
 		result, err = b.run(ctx)
 	case "beat":
 		result, err = b.beat(ctx)
+	case "renew":
+		result, err = b.renewAsPods(ctx)
 	case "wipe":
 		result, err = b.wipe(ctx)
 	}
@@ -156,10 +164,13 @@ func parse(verb string, args []string) (options, error) {
 		flags.Float64Var(&o.rate, "rate", 100, "renewals per second")
 		flags.DurationVar(&o.duration, "for", 30*time.Second, "how long to renew")
 		takesCommand = true
+	case "renew":
+		flags.Float64Var(&o.rate, "rate", 500, "renewals per second")
+		flags.DurationVar(&o.duration, "for", 20*time.Second, "how long to renew")
 	case "wipe":
 		flags.BoolVar(&o.all, "all", false, "delete the Deployments too")
 	default:
-		return o, fmt.Errorf("unknown verb %q: use raw, seed, run, beat or wipe", verb)
+		return o, fmt.Errorf("unknown verb %q: use raw, seed, run, beat, renew or wipe", verb)
 	}
 	if takesCommand {
 		flags.DurationVar(&o.settle, "settle", 30*time.Second, "wait at most so long for COMMAND to settle")
@@ -175,7 +186,7 @@ func parse(verb string, args []string) (options, error) {
 		return o, errors.New("give a COMMAND after --")
 	case !takesCommand && len(o.command) > 0:
 		return o, fmt.Errorf("unexpected argument %q", o.command[0])
-	case verb != "run" && verb != "wipe" && o.n < 1, o.n < 0:
+	case (verb == "raw" || verb == "seed" || verb == "beat") && o.n < 1, o.n < 0:
 		return o, errors.New("-n is too small")
 	case (verb == "raw" || verb == "seed") && (o.namespaces < 1 || o.namespaces > 1000):
 		return o, errors.New("-namespaces must be between 1 and 1000")
@@ -183,7 +194,7 @@ func parse(verb string, args []string) (options, error) {
 		return o, errors.New("-parallel must be at least 1")
 	case o.rate < 0:
 		return o, errors.New("-rate must not be negative")
-	case verb == "beat" && o.duration <= 0:
+	case (verb == "beat" || verb == "renew") && o.duration <= 0:
 		return o, errors.New("-for must be positive")
 	}
 	return o, nil

@@ -65,6 +65,19 @@ export class Stage {
     return stdout;
   }
 
+  /** Types a command, repeats it until it is refused as expected, and shows and returns the refusal. */
+  async refusedUntil(command: string, expected: string, accept: (refusal: string) => boolean) {
+    narrator.typed(`kubectl ${command}`);
+    const {stderr} = await this.until({
+      expected,
+      look: () => this.#place.kubectl(wordsOf(command), this.#signal),
+      accept: seen => seen.code !== 0 && accept(seen.stderr),
+      describe: seen => `${seen.stdout}${seen.stderr}`,
+    });
+    narrator.output(stderr);
+    return stderr;
+  }
+
   /** The same for a table. */
   async tableUntil(
     command: string,

@@ -1,4 +1,5 @@
 /** The story of the demo, in its order. */
+import {denied, injected} from './enforcement.ts';
 import {deletion, failover, rename} from './lifetimes.ts';
 import {deployments, misnamed, pods} from './names.ts';
 import {cluster, operators, rules} from './opening.ts';
@@ -17,6 +18,8 @@ export const STEPS: readonly Step[] = [
   {title: 'Two Deployments of one product get Leases with different names', run: deployments},
   {title: 'The Pods run, and both Deployments have a leader at the same time', run: pods},
   {title: 'A Lease whose name no policy allows is a finding', run: misnamed},
+  {title: 'The policy says Deny: now the API server refuses that name', run: denied},
+  {title: 'The Pods of a new Deployment are told the name of their Lease', run: injected},
   {title: 'The prefix changes while the old Lease is held: the new Lease opens only after it', run: rename},
   {title: 'A Deployment is deleted while its Lease is held: the Lease stays, and goes later', run: deletion},
   {title: 'The leading operator is killed, and the other one goes on', run: failover},

@@ -1,9 +1,9 @@
 /** The parts of a LeasePolicy that the API server enforces: names, durations, holders, access and injection. */
 import Type, {type Static} from 'typebox';
-import {rules} from './schema.ts';
+import {choice, rules} from './schema.ts';
 
 /** What becomes of a request that breaks a rule. */
-const ACTIONS = ['Audit', 'Warn', 'Deny'];
+const ACTIONS = ['Audit', 'Warn', 'Deny'] as const;
 
 const exemption = Type.Object({
   namespace: Type.String({description: 'A namespace, or "*" for all.', minLength: 1, maxLength: 63}),
@@ -23,10 +23,7 @@ const durationSeconds = Type.Object(
     min: Type.Integer({minimum: 1, maximum: 2_147_483_647, default: 1}),
     max: Type.Integer({minimum: 1, maximum: 2_147_483_647, default: 3600}),
     action: Type.Optional(
-      Type.String({
-        description: 'What happens to a duration outside of the bounds; default: as names.',
-        enum: ACTIONS,
-      }),
+      choice(ACTIONS, {description: 'What happens to a duration outside of the bounds; default: as names.'}),
     ),
   },
   {
@@ -40,19 +37,18 @@ const durationSeconds = Type.Object(
   },
 );
 
-const failure = (preset: 'Fail' | 'Ignore') => Type.String({enum: ['Fail', 'Ignore'], default: preset});
+const FAILURE = ['Fail', 'Ignore'] as const;
+const failure = (preset: 'Fail' | 'Ignore') => choice(FAILURE, {default: preset});
 
 export const enforcement = Type.Object(
   {
-    names: Type.String({
+    names: choice(ACTIONS, {
       description:
         'What happens when a Lease is created that no policy allows. Audit: an annotation in the audit log and a finding; Warn: also a warning to the client; Deny: it is refused.',
-      enum: ACTIONS,
       default: 'Audit',
     }),
-    holders: Type.String({
+    holders: choice(['Off', ...ACTIONS], {
       description: 'What happens when a Lease of this policy is written by somebody else than its workload.',
-      enum: ['Off', ...ACTIONS],
       default: 'Off',
     }),
     durationSeconds,
@@ -75,10 +71,9 @@ export const enforcement = Type.Object(
 
 export const access = Type.Object(
   {
-    grant: Type.String({
+    grant: choice(['None', 'ServiceAccount'], {
       description:
         'ServiceAccount: the service account of the workload may get, watch, update and patch its one Lease, by a Role and a RoleBinding.',
-      enum: ['None', 'ServiceAccount'],
       default: 'None',
     }),
   },
@@ -99,18 +94,16 @@ const variable = (preset: string, description: string) =>
 
 export const injection = Type.Object(
   {
-    mode: Type.String({
+    mode: choice(['None', 'Env'], {
       description:
         'Env: every container of the Pods of the workload is told its Lease in environment variables.',
-      enum: ['None', 'Env'],
       default: 'None',
     }),
     nameEnv: variable('LEASE_NAME', 'The variable with the name of the Lease.'),
     namespaceEnv: variable('LEASE_NAMESPACE', 'The variable with the namespace of the Lease.'),
-    failurePolicy: Type.String({
+    failurePolicy: choice(FAILURE, {
       description:
         'Fail: a Pod is refused until its variables are known, and its controller tries again. Ignore: it starts without them.',
-      enum: ['Fail', 'Ignore'],
       default: 'Fail',
     }),
   },
@@ -124,5 +117,7 @@ export const injection = Type.Object(
   },
 );
 
+export type EnforcementAction = (typeof ACTIONS)[number];
+export type FailurePolicy = (typeof FAILURE)[number];
 export type Enforcement = Static<typeof enforcement>;
 export type Injection = Static<typeof injection>;

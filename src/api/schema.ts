@@ -7,5 +7,11 @@ export type CelRule = {rule: string; message: string};
 /** The option of a schema that carries its CEL rules. */
 export const rules = (...list: CelRule[]) => ({'x-kubernetes-validations': list});
 
+/** A text that is one of these. */
+export const choice = <const Values extends readonly string[]>(
+  values: Values,
+  options: {description?: string; default?: Values[number]} = {},
+) => Type.Unsafe<Values[number]>(Type.String({enum: [...values], ...options}));
+
 /** The part of metadata that a CRD schema may name. */
 export const objectMetaSchema = Type.Object({name: Type.String()});

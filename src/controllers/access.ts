@@ -21,8 +21,10 @@ export const accessController: Controller<AccessObservation> = {
     };
   },
   plan: (observed): Plan => ({actions: accessActions(observed), findings: []}),
-  failed(key, error, world) {
+  ended(key, error, world) {
     const policy = world.claims.winner(key)?.policy;
-    if (policy !== undefined) world.enforcement.failed(policy, error.message);
+    if (policy === undefined) return;
+    if (error) world.enforcement.failed(policy, key, error.message);
+    else world.enforcement.succeeded(policy, key);
   },
 };

@@ -18,11 +18,11 @@ export const admissionController: Controller<AdmissionObservation> = {
   },
   plan: planAdmission,
   note(policy, {enforced}: AdmissionPlan, world) {
-    if (enforced) world.enforcement.set(policy, enforced);
-    else world.enforcement.forget(policy);
+    world.enforcement.set(policy, enforced);
   },
-  failed(policy, error, world) {
-    world.enforcement.failed(policy, error.message);
+  ended(policy, error, world) {
+    if (error) world.enforcement.failed(policy, policy, error.message);
+    else world.enforcement.succeeded(policy, policy);
   },
 };
 

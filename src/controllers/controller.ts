@@ -11,6 +11,6 @@ export interface Controller<Observed> {
   plan(observed: Observed, now: Now): Plan;
   /** Notes what the plan says beside its actions and findings. */
   note?(key: string, plan: Plan, world: World): void;
-  /** Notes a write that was refused; it is tried again. */
-  failed?(key: string, error: Error, world: World): void;
+  /** Told when everything of a plan was written, or what was refused; that is tried again. */
+  ended?(key: string, error: Error | undefined, world: World): void;
 }

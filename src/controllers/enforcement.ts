@@ -3,6 +3,8 @@ import type {Enforced} from '../core/plan-admission.ts';
 
 export class Enforcement {
   readonly #states = new Map<string, Enforced>();
+  /** Writes that were refused, by policy and key. */
+  readonly #failures = new Map<string, Map<string, string>>();
   readonly #onChange: (policy: string) => void;
 
   constructor(onChange: (policy: string) => void) {
@@ -10,23 +12,33 @@ export class Enforcement {
   }
 
   get(policy: string): Enforced | undefined {
-    return this.#states.get(policy);
+    const [failure] = this.#failures.get(policy)?.values() ?? [];
+    if (failure === undefined) return this.#states.get(policy);
+    return {status: 'False', reason: 'WriteFailed', message: `${failure}; it is tried again`};
   }
 
-  set(policy: string, state: Enforced): void {
-    const before = this.#states.get(policy);
-    if (before?.status === state.status && before.reason === state.reason && before.message === state.message)
-      return;
-    this.#states.set(policy, state);
-    this.#onChange(policy);
+  set(policy: string, state: Enforced | undefined): void {
+    this.#change(policy, () => {
+      if (state) this.#states.set(policy, state);
+      else this.#states.delete(policy);
+    });
   }
 
-  /** A write was refused. It is tried again, and a later success sets the state anew. */
-  failed(policy: string, message: string): void {
-    this.set(policy, {status: 'False', reason: 'WriteFailed', message});
+  /** A write was refused; it is tried again. */
+  failed(policy: string, key: string, message: string): void {
+    this.#change(policy, () => {
+      this.#failures.set(policy, (this.#failures.get(policy) ?? new Map<string, string>()).set(key, message));
+    });
   }
 
-  forget(policy: string): void {
-    this.#states.delete(policy);
+  succeeded(policy: string, key: string): void {
+    if (this.#failures.has(policy)) this.#change(policy, () => this.#failures.get(policy)?.delete(key));
+  }
+
+  #change(policy: string, change: () => void): void {
+    const before = this.get(policy);
+    change();
+    const after = this.get(policy);
+    if (before?.reason !== after?.reason || before?.message !== after?.message) this.#onChange(policy);
   }
 }

@@ -61,6 +61,7 @@ export class Reconciler {
     controller.note?.(rest, plan, world);
     const actions = [...this.#record(key, plan, now.wallMs).map(findingEvent), ...plan.actions];
     if (actions.length > 0) await apply(actions, this.#writer(key, term));
+    controller.ended?.(rest, undefined, world);
     stop({controller: name});
     return plan.requeueAfterMs;
   }
@@ -118,7 +119,7 @@ export class Reconciler {
     const expected =
       error instanceof TermEndedError ||
       (error instanceof ApiError && (error.isConflict || error.isNotFound));
-    if (!expected) this.#controllers.get(controller)?.failed?.(rest, error, world);
+    if (!expected) this.#controllers.get(controller)?.ended?.(rest, error, world);
     log.log(expected ? 'debug' : 'warn', error.message, {controller, key, retryInMs: Math.round(retryInMs)});
   }
 }

@@ -1,4 +1,5 @@
 /** Where the metrics of the caches and of the findings are read from. */
+import {RENDERED_KINDS, type RenderedKind} from '../api/objects.ts';
 import type {WorkQueue} from '../runtime/queue.ts';
 import type {MetricSources} from '../telemetry/metrics.ts';
 import type {World} from './world.ts';
@@ -21,6 +22,8 @@ export function metricSources(world: World, queue: WorkQueue, leading: () => boo
       yield {resource: 'namespaces', count: world.namespaces.size};
       yield {resource: 'leases', count: world.leases.size};
       for (const {resource, store} of world.sources.values()) yield {resource, count: store.size};
+      for (const [kind, store] of Object.entries(world.rendered.stores))
+        yield {resource: RENDERED_KINDS[kind as RenderedKind].plural, count: store.size};
     },
     queueLength: () => queue.length,
     leading,

@@ -16,6 +16,14 @@ export function cel(strings: TemplateStringsArray, ...values: readonly Value[]):
   return new Cel(strings.map((text, index) => text + written(values[index])).join(''));
 }
 
+/** All of them, looked at in their order until one is false; a line each, for those who read it with kubectl. */
+export const allOf = (pieces: readonly Cel[]): Cel =>
+  new Cel(pieces.map(({text}) => `(${text})`).join(' &&\n'));
+
+/** A boolean expression in which the name stands for the value, which is computed once: CEL has no other way. */
+export const where = (name: string, value: Cel, holds: Cel): Cel =>
+  new Cel(`[${value.text}].exists(${name}, ${holds.text})`);
+
 function written(value: Value | undefined): string {
   if (value === undefined) return '';
   if (value instanceof Cel) return value.text;

@@ -16,16 +16,16 @@ export function renderDurations(rules: Rules, context: AdmissionContext): Render
   const own = cel`params.spec.names[object.metadata.name]`;
   return validating(rules, context, {
     part: 'durations',
-    action: action as 'Audit' | 'Warn' | 'Deny',
-    failurePolicy: failurePolicy.durationSeconds as 'Fail' | 'Ignore',
+    action: action,
+    failurePolicy: failurePolicy.durationSeconds,
     resource: LEASES,
     operations: ['CREATE', 'UPDATE'],
-    conditions: {
-      'out-of-bounds': cel`has(object.spec) && has(${seconds}) && (${seconds} < ${min} || ${seconds} > ${max})`,
-      'not-a-release': cel`!(${seconds} == 1 && ${holder('object')} == "")`,
-      'not-a-renewal': cel`oldObject == null || !has(oldObject.spec) || !has(oldObject.spec.leaseDurationSeconds) || oldObject.spec.leaseDurationSeconds != ${seconds} || ${holder('oldObject')} != ${holder('object')}`,
+    conditions: [
+      cel`has(object.spec) && has(${seconds}) && (${seconds} < ${min} || ${seconds} > ${max})`,
+      cel`!(${seconds} == 1 && ${holder('object')} == "")`,
+      cel`oldObject == null || !has(oldObject.spec) || !has(oldObject.spec.leaseDurationSeconds) || oldObject.spec.leaseDurationSeconds != ${seconds} || ${holder('oldObject')} != ${holder('object')}`,
       ...exclusions(context),
-    },
+    ],
     validations: [
       {
         holds: cel`!(object.metadata.name in params.spec.names) || ${own}.policy != ${rules.policy}`,

@@ -1,5 +1,5 @@
 /** Holders: a Lease of a policy is written by its workload, and by nobody else. */
-import {cel} from '../cel.ts';
+import {type Cel, cel, where} from '../cel.ts';
 import type {Rendered} from '../rendered.ts';
 import type {Rules} from '../rules.ts';
 import {type AdmissionContext, exclusions, LEASES, leaseScopes, validating} from './frame.ts';
@@ -7,85 +7,149 @@ import {type AdmissionContext, exclusions, LEASES, leaseScopes, validating} from
 /** A longer holder is refused unread, so that no text can make an expression cost more than the server allows. */
 const HOLDER_MOST = 1024;
 
-/**
- * Pod names as controllers make them: a Deployment's is name-hash-5 characters, a StatefulSet's name-number, a
- * DaemonSet's name-5 characters. The API server cuts what comes before the 5 characters at 58, which concerns
- * Deployments of more than 46 characters and DaemonSets of more than 57. For other kinds the name comes first.
- */
-const POD_OF_WORKLOAD = cel`variables.pod.startsWith(variables.stem) && (
-  variables.kind == "Deployment" ? variables.rest.matches("^[a-z0-9]{1,10}-[a-z0-9]{5}$") || (size(variables.workload) > 46 && size(variables.pod) == 63 && variables.rest.matches("^[a-z0-9]{0,10}-?[a-z0-9]{5}$")) :
-  variables.kind == "StatefulSet" ? variables.rest.matches("^[0-9]+$") :
-  variables.kind == "DaemonSet" ? variables.rest.matches("^[a-z0-9]{5}$") :
-  true)`;
+/** What the rule speaks of. */
+type Terms = {
+  /** The registry's entry of the Lease. */
+  readonly entry: Cel;
+  /** Its subject, in parts: kind and name, or kind, namespace and name. */
+  readonly subject: Cel;
+  /** The Pod to which the token is bound, or "". */
+  readonly pod: Cel;
+  /** The holder after the write, and the one before; "" for none. */
+  readonly holder: Cel;
+  readonly before: Cel;
+};
 
-/**
- * The holder is the Pod's name, as a host name cut at 63, alone or with something after it: client-go's
- * hostname_uuid, a domain, a suffix of the product. Behind the number of a StatefulSet's Pod "-" means another Pod.
- */
-const NAMES_POD = cel`size(variables.named) <= ${HOLDER_MOST} && variables.named.replace("/", "_").replace(":", "_").replace("@", "_").split("_").exists(part, part == variables.host || part.startsWith(variables.host + ".") || variables.kind != "StatefulSet" && part.startsWith(variables.host + "-"))`;
+const ENTRY = cel`params.spec.names[object.metadata.name]`;
+const POD_NAME = 'authentication.kubernetes.io/pod-name';
+const POD = cel`(has(request.userInfo.extra) && ${POD_NAME} in request.userInfo.extra ? request.userInfo.extra[${POD_NAME}][0] : "")`;
+const HOLDER = cel`(has(object.spec) && has(object.spec.holderIdentity) ? object.spec.holderIdentity : "")`;
+const BEFORE = cel`(oldObject != null && has(oldObject.spec) && has(oldObject.spec.holderIdentity) ? oldObject.spec.holderIdentity : "")`;
 
 /**
  * What counts as a write is a change of spec; labels are anybody's. Members of system:masters pass, and the audit log
- * has an annotation when one of them did what is refused to others. A Pod that holds the Lease keeps renewing it when
- * its workload's service account changes in the middle of a rollout. By default an error lets a renewal pass.
+ * has an annotation when one of them did what is refused to others. By default an error lets a renewal pass.
+ *
+ * Nearly every write is a right one. So the rule stands in the condition already, where it costs a renewal one
+ * expression; only a request that breaks it comes to the validations, which say how.
  */
 export function renderHolders(rules: Rules, context: AdmissionContext): Rendered[] {
   const {holders, failurePolicy} = rules.enforcement;
   if (holders === 'Off') return [];
-  const registered = cel`object.metadata.name in params.spec.names && params.spec.names[object.metadata.name].policy == ${rules.policy}`;
-  const breaksGlass = cel`(has(request.userInfo.groups) && "system:masters" in request.userInfo.groups)`;
-  const isAccount = cel`(request.userInfo.username == variables.account || variables.renewsItself)`;
-  const isPod = cel`(variables.pod == "" || ${POD_OF_WORKLOAD})`;
-  const isHolder = cel`(variables.pod == "" || variables.named == "" || ${NAMES_POD})`;
+  const told: Terms = {
+    entry: cel`variables.entry`,
+    subject: cel`variables.subject`,
+    pod: cel`variables.pod`,
+    holder: cel`variables.holder`,
+    before: cel`variables.before`,
+  };
+  const account = accountOf(told);
   const whose = cel`"Lease " + object.metadata.name + " is that of " + variables.entry.subject + ${` (LeasePolicy ${rules.policy}): `}`;
+  const passes = (holds: Cel) => cel`variables.breaksGlass || ${holds}`;
   return validating(rules, context, {
     part: 'holders',
-    action: holders as 'Audit' | 'Warn' | 'Deny',
-    failurePolicy: failurePolicy.holders as 'Fail' | 'Ignore',
+    action: holders,
+    failurePolicy: failurePolicy.holders,
     resource: LEASES,
     operations: ['CREATE', 'UPDATE'],
-    conditions: {
-      'writes-the-record': cel`oldObject == null ? has(object.spec) && has(object.spec.holderIdentity) && object.spec.holderIdentity != "" : has(object.spec) != has(oldObject.spec) || has(object.spec) && object.spec != oldObject.spec`,
+    conditions: [
+      cel`oldObject == null ? ${HOLDER} != "" : has(object.spec) != has(oldObject.spec) || has(object.spec) && object.spec != oldObject.spec`,
+      cel`object.metadata.name in params.spec.names && ${ENTRY}.policy == ${rules.policy}`,
+      cel`!${isByItsWorkload()}`,
       ...exclusions(context),
-      'is-of-the-policy': registered,
-    },
+    ],
     variables: {
-      entry: cel`params.spec.names[object.metadata.name]`,
+      entry: ENTRY,
       subject: cel`variables.entry.subject.split("/")`,
-      kind: cel`variables.subject[0]`,
-      workload: cel`variables.subject[size(variables.subject) - 1]`,
-      home: cel`size(variables.subject) == 3 ? variables.subject[1] : request.namespace`,
-      account: cel`"system:serviceaccount:" + variables.home + ":" + variables.entry.serviceAccount`,
-      pod: cel`has(request.userInfo.extra) && "authentication.kubernetes.io/pod-name" in request.userInfo.extra ? request.userInfo.extra["authentication.kubernetes.io/pod-name"][0] : ""`,
-      host: cel`size(variables.pod) > 63 ? variables.pod.substring(0, 63) : variables.pod`,
-      stem: cel`size(variables.workload) > 57 && variables.kind != "StatefulSet" ? variables.workload.substring(0, 58) : variables.workload + "-"`,
-      rest: cel`variables.pod.startsWith(variables.stem) ? variables.pod.substring(size(variables.stem)) : ""`,
-      holder: cel`has(object.spec) && has(object.spec.holderIdentity) ? object.spec.holderIdentity : ""`,
-      before: cel`oldObject != null && has(oldObject.spec) && has(oldObject.spec.holderIdentity) ? oldObject.spec.holderIdentity : ""`,
-      named: cel`variables.holder != "" ? variables.holder : variables.before`,
-      renewsItself: cel`variables.pod != "" && variables.holder == variables.before && request.userInfo.username.startsWith("system:serviceaccount:" + variables.home + ":") && ${NAMES_POD}`,
-      breaksGlass,
+      pod: POD,
+      holder: HOLDER,
+      before: BEFORE,
+      breaksGlass: cel`has(request.userInfo.groups) && "system:masters" in request.userInfo.groups`,
     },
     validations: [
       {
-        holds: cel`variables.breaksGlass || ${isAccount}`,
+        holds: passes(cel`${isItsAccount(told)} || ${renewsItself(told)}`),
         fallback: 'this Lease is that of another workload',
-        message: cel`${whose} + "only service account " + variables.home + "/" + variables.entry.serviceAccount + " may write it, not " + request.userInfo.username`,
+        message: cel`${whose} + "only " + ${account} + " may write it, not " + request.userInfo.username`,
       },
       {
-        holds: cel`variables.breaksGlass || ${isPod}`,
+        holds: passes(isItsPod(told)),
         fallback: 'this Lease is that of another workload',
         message: cel`${whose} + "only its Pods may write it, and " + variables.pod + " is none of them"`,
       },
       {
-        holds: cel`variables.breaksGlass || ${isHolder}`,
+        holds: passes(namesPod(told)),
         fallback: 'the holder of a Lease names the Pod that writes it',
-        message: cel`${whose} + "its holder must name the Pod that writes it, such as " + variables.host + "_<unique id>, not " + variables.named.substring(0, size(variables.named) > 100 ? 100 : size(variables.named))`,
+        message: cel`${whose} + "its holder must name the Pod that writes it, such as " + ${host(told.pod)} + "_<unique id>, not " + ${shortened(named(told))}`,
       },
     ],
     auditAnnotations: {
-      'break-glass': cel`variables.breaksGlass && !(${isAccount} && ${isPod} && ${isHolder}) ? request.userInfo.username + " wrote a Lease that is written by service account " + variables.home + "/" + variables.entry.serviceAccount : ""`,
+      'break-glass': cel`variables.breaksGlass ? request.userInfo.username + " wrote a Lease that only " + ${account} + " may write" : ""`,
     },
     scopes: leaseScopes(rules, context).map(scope => ({...scope, whenMissing: 'Allow'})),
   });
+}
+
+/** The whole rule in one expression, without the variables of the validations. */
+function isByItsWorkload(): Cel {
+  const terms: Terms = {
+    entry: ENTRY,
+    subject: cel`subject`,
+    pod: cel`pod`,
+    holder: cel`holder`,
+    before: cel`before`,
+  };
+  const holds = cel`(${isItsAccount(terms)} || ${renewsItself(terms)}) && ${isItsPod(terms)} && ${namesPod(terms)}`;
+  const bound = where('holder', HOLDER, where('before', BEFORE, holds));
+  return where('subject', cel`${ENTRY}.subject.split("/")`, where('pod', POD, bound));
+}
+
+const kind = ({subject}: Terms) => cel`${subject}[0]`;
+const workload = ({subject}: Terms) => cel`${subject}[size(${subject}) - 1]`;
+const home = ({subject}: Terms) => cel`(size(${subject}) == 3 ? ${subject}[1] : request.namespace)`;
+const accounts = (terms: Terms) => cel`"system:serviceaccount:" + ${home(terms)} + ":"`;
+
+const accountOf = (terms: Terms) => cel`${accounts(terms)} + ${terms.entry}.serviceAccount`;
+const isItsAccount = (terms: Terms) => cel`request.userInfo.username == ${accountOf(terms)}`;
+
+/**
+ * A Pod that holds the Lease keeps renewing it when its workload's service account changes in the middle of a rollout.
+ */
+const renewsItself = (terms: Terms) =>
+  cel`(${terms.pod} != "" && ${terms.holder} != "" && ${terms.holder} == ${terms.before} && request.userInfo.username.startsWith(${accounts(terms)}))`;
+
+/**
+ * Pod names as controllers make them: a Deployment's is name-hash-5 characters, a StatefulSet's name-number, a
+ * DaemonSet's name-5 characters. What comes before the 5 characters is cut at 58, which concerns Deployments of more
+ * than 46 characters and DaemonSets of more than 57. For other kinds the name comes first.
+ */
+function isItsPod(terms: Terms): Cel {
+  const {pod} = terms;
+  const name = workload(terms);
+  const cut = cel`(size(${name}) > 57 && ${kind(terms)} != "StatefulSet")`;
+  const stem = cel`(${cut} ? ${name}.substring(0, 58) : ${name} + "-")`;
+  const rest = cel`${pod}.substring(${cut} ? 58 : size(${name}) + 1)`;
+  const ofDeployment = cel`${rest}.matches("^[a-z0-9]{1,10}-[a-z0-9]{5}$") || size(${name}) > 46 && size(${pod}) == 63 && ${rest}.matches("^[a-z0-9]{0,10}-?[a-z0-9]{5}$")`;
+  const ofKind = cel`${kind(terms)} == "Deployment" ? ${ofDeployment} : ${kind(terms)} == "StatefulSet" ? ${rest}.matches("^[0-9]+$") : ${kind(terms)} == "DaemonSet" ? ${rest}.matches("^[a-z0-9]{5}$") : true`;
+  return cel`(${pod} == "" || ${pod}.startsWith(${stem}) && (${ofKind}))`;
+}
+
+/** A release names nobody: then it is the holder before. */
+const named = ({holder, before}: Terms) => cel`(${holder} != "" ? ${holder} : ${before})`;
+
+/** A Pod's host name is its name, cut at 63. */
+const host = (pod: Cel) => cel`(size(${pod}) > 63 ? ${pod}.substring(0, 63) : ${pod})`;
+
+const shortened = (text: Cel) => cel`(size(${text}) > 100 ? ${text}.substring(0, 100) : ${text})`;
+
+/**
+ * The holder is the Pod's host name, alone or with something around it: client-go's hostname_uuid, a domain, a suffix
+ * of the product. Behind the number of a StatefulSet's Pod "-" would mean another Pod.
+ */
+function namesPod(terms: Terms): Cel {
+  const {pod} = terms;
+  const suffix = cel`${kind(terms)} != "StatefulSet" && part.startsWith(${host(pod)} + "-")`;
+  const isHost = cel`part == ${host(pod)} || part.startsWith(${host(pod)} + ".") || ${suffix}`;
+  const parts = cel`${named(terms)}.replace("/", "_").replace(":", "_").replace("@", "_").split("_")`;
+  return cel`(${pod} == "" || ${named(terms)} == "" || size(${named(terms)}) <= ${HOLDER_MOST} && ${parts}.exists(part, ${isHost}))`;
 }

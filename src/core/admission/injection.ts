@@ -2,6 +2,7 @@
 import {type Cel, cel} from '../cel.ts';
 import type {Rendered} from '../rendered.ts';
 import {HEARTBEATS, type Rules, SYSTEM_NAMESPACES} from '../rules.ts';
+import {isEmptySelector} from '../selector.ts';
 import {
   type AdmissionContext,
   type BoundScope,
@@ -106,7 +107,7 @@ function guard(rules: Rules, context: AdmissionContext, kinds: readonly string[]
     failurePolicy: 'Fail',
     resource: PODS,
     operations: ['CREATE'],
-    conditions: {'may-have-a-lease': cel`${subjects(kinds)}.exists(s, ${isUnknownOrNamed(policy)})`},
+    conditions: [cel`${subjects(kinds)}.exists(s, ${mayBeSelected(rules)})`],
     validations: [
       {
         // One is enough: a webhook may have added a container of its own after the variables.
@@ -119,9 +120,11 @@ function guard(rules: Rules, context: AdmissionContext, kinds: readonly string[]
   });
 }
 
-/** The workload s has a Lease of this policy, or nobody has looked at it yet. */
-const isUnknownOrNamed = (policy: string) =>
-  cel`!(s in params.spec.subjects) || size(params.spec.subjects[s]) > 0 && ${policy} in params.spec.subjects[s]`;
+/** Whether the policy selects the workload s: nobody knows yet, or it has a name. Without a selector it does. */
+const mayBeSelected = ({policy, scope}: Rules) =>
+  isEmptySelector(scope.workloads)
+    ? cel`true`
+    : cel`!(s in params.spec.subjects) || ${policy} in params.spec.subjects[s]`;
 
 const isKnown = (policy: string, kinds: readonly string[]) =>
   cel`${subjects(kinds)}.exists(s, s in params.spec.subjects && ${policy} in params.spec.subjects[s])`;

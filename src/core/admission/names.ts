@@ -13,11 +13,11 @@ export function renderNames(rules: Rules, context: AdmissionContext): Rendered[]
   const {names, failurePolicy} = rules.enforcement;
   const name = cel`object.metadata.name`;
   const until = cel`params.spec.exemptUntil`;
-  const isExempt = cel`${name} in params.spec.exempt && (!(${name} in ${until}) || object.metadata.creationTimestamp < timestamp(${until}[${name}]))`;
+  const isExempt = cel`${name} in params.spec.exempt && (!(${name} in ${until}) || timestamp(object.metadata.creationTimestamp) < timestamp(${until}[${name}]))`;
   return validating(rules, context, {
     part: 'names',
-    action: names as 'Audit' | 'Warn' | 'Deny',
-    failurePolicy: failurePolicy.names as 'Fail' | 'Ignore',
+    action: names,
+    failurePolicy: failurePolicy.names,
     resource: LEASES,
     operations: ['CREATE'],
     conditions: exclusions(context),
