@@ -3,28 +3,30 @@ import {LABELS} from '../api/objects.ts';
 import {type AccessObservation, accessActions, accessName} from '../core/access.ts';
 import type {Plan} from '../core/action.ts';
 import type {Controller} from './controller.ts';
+import type {World} from './world.ts';
 
 export const accessController: Controller<AccessObservation> = {
   name: 'access',
   observe(key, world) {
     const lease = world.leases.get(key);
     const claim = world.claims.winner(key);
-    const policy = claim?.policy ?? lease?.labels[LABELS.policy] ?? '';
     const [namespace, name = ''] = key.split('/');
     const row = `${namespace}/${accessName(name)}`;
     return {
       lease,
       claim,
-      rules: world.rules.get(policy),
+      rules: world.rules.get(policyOf(key, world) ?? ''),
       role: world.rendered.stores.Role.get(row),
       binding: world.rendered.stores.RoleBinding.get(row),
     };
   },
   plan: (observed): Plan => ({actions: accessActions(observed), findings: []}),
   ended(key, error, world) {
-    const policy = world.claims.winner(key)?.policy;
-    if (policy === undefined) return;
-    if (error) world.enforcement.failed(policy, key, error.message);
-    else world.enforcement.succeeded(policy, key);
+    const policy = policyOf(key, world);
+    if (error && policy !== undefined) world.enforcement.failed(policy, key, error.message);
+    else world.enforcement.succeeded(key);
   },
 };
+
+const policyOf = (key: string, world: World): string | undefined =>
+  world.claims.winner(key)?.policy ?? world.leases.get(key)?.labels[LABELS.policy];

@@ -22,7 +22,7 @@ export const admissionController: Controller<AdmissionObservation> = {
   },
   ended(policy, error, world) {
     if (error) world.enforcement.failed(policy, policy, error.message);
-    else world.enforcement.succeeded(policy, policy);
+    else world.enforcement.succeeded(policy);
   },
 };
 

@@ -3,8 +3,8 @@ import type {Enforced} from '../core/plan-admission.ts';
 
 export class Enforcement {
   readonly #states = new Map<string, Enforced>();
-  /** Writes that were refused, by policy and key. */
-  readonly #failures = new Map<string, Map<string, string>>();
+  /** Writes that were refused, by the key that they were for. */
+  readonly #failures = new Map<string, {policy: string; message: string}>();
   readonly #onChange: (policy: string) => void;
 
   constructor(onChange: (policy: string) => void) {
@@ -12,9 +12,9 @@ export class Enforcement {
   }
 
   get(policy: string): Enforced | undefined {
-    const [failure] = this.#failures.get(policy)?.values() ?? [];
-    if (failure === undefined) return this.#states.get(policy);
-    return {status: 'False', reason: 'WriteFailed', message: `${failure}; it is tried again`};
+    const failure = this.#failures.values().find(each => each.policy === policy);
+    if (!failure) return this.#states.get(policy);
+    return {status: 'False', reason: 'WriteFailed', message: `${failure.message}; it is tried again`};
   }
 
   set(policy: string, state: Enforced | undefined): void {
@@ -26,16 +26,15 @@ export class Enforcement {
 
   /** A write was refused; it is tried again. */
   failed(policy: string, key: string, message: string): void {
-    this.#change(policy, () => {
-      this.#failures.set(policy, (this.#failures.get(policy) ?? new Map<string, string>()).set(key, message));
-    });
+    this.#change(policy, () => this.#failures.set(key, {policy, message}));
   }
 
-  succeeded(policy: string, key: string): void {
-    if (this.#failures.has(policy)) this.#change(policy, () => this.#failures.get(policy)?.delete(key));
+  succeeded(key: string): void {
+    const failure = this.#failures.get(key);
+    if (failure) this.#change(failure.policy, () => this.#failures.delete(key));
   }
 
-  #change(policy: string, change: () => void): void {
+  #change(policy: string, change: () => unknown): void {
     const before = this.get(policy);
     change();
     const after = this.get(policy);

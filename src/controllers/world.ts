@@ -168,10 +168,16 @@ export class World {
     this.options.watch({group, version, plural, store, project, onState});
   }
 
-  #renderedChanged(kind: RenderedKind, {row}: Change<RenderedView>): void {
-    if (kind === 'Role' || kind === 'RoleBinding')
+  #renderedChanged(kind: RenderedKind, change: Change<RenderedView>): void {
+    const {row} = change;
+    if (kind === 'Role' || kind === 'RoleBinding') {
       this.options.enqueue(`access/${row.namespace}/${leaseOfAccess(row.name)}`);
-    else if (row.policy !== undefined) this.options.enqueue(`admission/${row.policy}`);
+      return;
+    }
+    // Whoever edits the label takes the object from its policy, which has to make up for it.
+    const before = change.type === 'deleted' ? undefined : change.previous?.policy;
+    for (const policy of new Set([row.policy, before]))
+      if (policy !== undefined) this.options.enqueue(`admission/${policy}`);
   }
 
   /** Wants a look at what every policy, also one that is gone, has in the API server. */
@@ -203,7 +209,10 @@ export class World {
       this.stopped.delete(row.key);
       this.inForce.forget(row.key);
       this.ledger.forget(row.key);
-    } else if (change.type === 'added' || change.previous?.generation !== row.generation) {
+    } else if (change.type === 'added' || change.previous?.uid !== row.uid) {
+      this.inForce.forget(row.key); // a policy of that name may have gone while nobody watched
+      this.#refresh(row);
+    } else if (change.previous.generation !== row.generation) {
       this.#refresh(row);
     }
     if (change.type === 'deleted' || row.terminating) this.options.enqueue(`admission/${row.key}`);

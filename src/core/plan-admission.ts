@@ -7,7 +7,10 @@ import {difference, type RenderedView} from './rendered.ts';
 import type {Rules} from './rules.ts';
 
 /** Why objects of a kind can't be written. */
-export type KindProblem = {readonly reason: string; readonly message: string};
+export type KindProblem = {
+  readonly reason: 'KindNotServed' | 'KindNotReadable';
+  readonly message: string;
+};
 export type KindProblems = ReadonlyMap<RenderedKind, KindProblem>;
 
 export type AdmissionObservation = {
@@ -27,9 +30,18 @@ export function planAdmission({rules, context, problems, live}: AdmissionObserva
   const parts = renderAdmission(rules, context);
   const possible = parts.filter(({objects}) => !objects.some(({kind}) => problems.has(kind)));
   const wanted = possible.flatMap(({objects}) => objects);
-  const actions = difference(wanted, live);
+  const unknown = parts.filter(({objects}) => objects.some(({kind}) => isUnknown(problems.get(kind))));
+  const actions = difference(wanted, except(live, unknown));
   const enforced = unavailable(rules, parts, problems) ?? state(rules, possible, actions.length, live);
   return {actions, findings: [], enforced};
+}
+
+/** What can't be looked up may be there all the same, and come back in a moment: nothing is removed for it. */
+const isUnknown = (problem: KindProblem | undefined) => problem?.reason === 'KindNotReadable';
+
+function except(live: readonly RenderedView[], parts: readonly AdmissionPart[]): RenderedView[] {
+  const names = new Set(parts.flatMap(({objects}) => objects.map(({kind, name}) => `${kind} ${name}`)));
+  return live.filter(({kind, name}) => !names.has(`${kind} ${name}`));
 }
 
 /** Parts that the API server, or the operator's rights, have no means for; the others are in force. */
@@ -49,7 +61,9 @@ function unavailable(
   });
   const [first] = lacking;
   if (!first) return undefined;
-  const message = lacking.map(each => `${each.part} is not enforced: ${each.message}`).join('; ');
+  const message = lacking
+    .map(each => `${each.part} is not ${isUnknown(each) ? 'looked after' : 'enforced'}: ${each.message}`)
+    .join('; ');
   return {status: 'False', reason: first.reason, message: `${message}; everything else is in force`};
 }
 

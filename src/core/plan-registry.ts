@@ -72,7 +72,7 @@ function desired({namespace, claims, heldOld, exempt, bystanders}: RegistryObser
   const exemptNames = [...exempt.keys()].sort();
   const exemptUntil = emptyRecord<string>();
   for (const [name, endsMs] of exempt) if (Number.isFinite(endsMs)) exemptUntil[name] = timestamp(endsMs);
-  const allowed = allowedText([...Object.keys(names).sort(), ...exemptNames]);
+  const allowed = allowedText([...new Set([...Object.keys(names).sort(), ...exemptNames])]);
   return {names, subjects, exempt: exemptNames, exemptUntil, allowed};
 }
 

@@ -99,15 +99,27 @@ export function difference(wanted: readonly Rendered[], live: readonly RenderedV
   const kept = new Set(wanted.map(idOf));
   const removed = live.filter(view => !kept.has(idOf(view))).toSorted((a, b) => rank(b.kind) - rank(a.kind));
   return [
-    ...removed.map(({kind, namespace, name, uid, resourceVersion, policy = ''}): Action => {
-      return {type: 'deleteObject', policy, kind, namespace, name, uid, resourceVersion};
-    }),
+    ...removed.map(deleting),
     ...wanted.flatMap((rendered): Action[] => {
       const view = views.get(idOf(rendered));
-      if (view && isAsRendered(rendered, view)) return [];
-      return [{type: 'applyObject', policy: rendered.policy, rendered, uid: view?.uid}];
+      if (!view) return [applying(rendered, undefined)];
+      if (isAsRendered(rendered, view)) return [];
+      // The API server lets nobody change a roleRef.
+      const isFixed = !isDeepStrictEqual(view.content.roleRef, rendered.content.roleRef);
+      return isFixed ? [deleting(view), applying(rendered, undefined)] : [applying(rendered, view.uid)];
     }),
   ];
+}
+
+const applying = (rendered: Rendered, uid: string | undefined): Action => ({
+  type: 'applyObject',
+  policy: rendered.policy,
+  rendered,
+  uid,
+});
+
+function deleting({policy = '', kind, namespace, name, uid, resourceVersion}: RenderedView): Action {
+  return {type: 'deleteObject', policy, kind, namespace, name, uid, resourceVersion};
 }
 
 /** The order of creation. */

@@ -145,8 +145,13 @@ async function applyObject({rendered, uid}: ApplyObject, options: WriterOptions)
   const object = manifest(rendered);
   const known = uid === undefined ? object : {...object, metadata: {...object.metadata, uid}};
   const force = uid === undefined ? '' : '&force=true';
-  const apply: RequestOptions = {body: known, contentType: APPLY_PATCH};
-  const applied = await write(kind, 'PATCH', `${path}${force}`, apply, options);
+  const request: RequestOptions = {body: known, contentType: APPLY_PATCH};
+  const applied = await write(kind, 'PATCH', `${path}${force}`, request, options).catch(error => {
+    if (uid !== undefined || !(error instanceof ApiError && error.isConflict)) throw error;
+    const place = namespace === undefined ? '' : ` in namespace ${namespace}`;
+    const message = `there is one already that is not ours: delete or rename it (${error.message})`;
+    throw new ApiError(`make ${kind} ${name}${place}`, {status: 422, reason: 'NotOurs', message}, error);
+  });
   if (isAsRendered(rendered, renderedView(kind, applied))) return;
   const body = [
     {op: 'test', path: '/metadata/uid', value: applied.metadata.uid},

@@ -33,7 +33,7 @@ export class KindDirectory {
 
   /** What is known; the first call for a kind starts the look-up. */
   get(apiVersion: string, kind: string, scope: Scope = 'Namespaced'): KindAnswer {
-    const key = `${apiVersion} ${kind}`;
+    const key = `${apiVersion} ${kind} ${scope}`;
     const known = this.#answers.get(key);
     if (known) return known;
     const asking: KindAnswer = {state: 'asking'};

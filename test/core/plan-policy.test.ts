@@ -1,8 +1,10 @@
 /** A policy's status, written when it differs. */
 import test from 'ava';
 import type {LeasePolicyStatus, StatusFinding} from '../../src/api/leasepolicy.ts';
+import type {Enforced} from '../../src/core/plan-admission.ts';
 import type {Acceptance, PolicyObservation} from '../../src/core/plan-policy.ts';
 import {planPolicy} from '../../src/core/plan-policy.ts';
+import type {Now} from '../../src/core/plan-workload.ts';
 import {ago, ahead, now, only, policy, stamp} from '../support/builders.ts';
 
 const accepted: Acceptance = {accepted: true};
@@ -12,6 +14,8 @@ const refused: Acceptance = {
   reason: 'InvalidSpec',
   message: 'selector: tier In needs a value',
 };
+
+const inForce: Enforced = {status: 'True', reason: 'InForce', message: 'the API server checks names: Audit'};
 
 const observation = (given: Partial<PolicyObservation> = {}): PolicyObservation => ({
   policy: 'payments',
@@ -27,7 +31,7 @@ const observation = (given: Partial<PolicyObservation> = {}): PolicyObservation 
   findings: [],
   settled: true,
   stopped: undefined,
-  enforced: undefined,
+  enforced: inForce,
   uid: 'policy-uid',
   status: undefined,
   ...given,
@@ -59,8 +63,8 @@ test('status tells all that was counted', t => {
           {
             type: 'Enforced',
             status: 'True',
-            reason: 'Audit',
-            message: 'a Lease that no policy allows becomes a finding',
+            reason: 'InForce',
+            message: 'the API server checks names: Audit',
             lastTransitionTime: '2026-03-01T12:00:00Z',
             observedGeneration: 2,
           },
@@ -85,7 +89,7 @@ test('status tells all that was counted', t => {
 
 type Conditions = [accepted: string, enforced: string, ready: string];
 const CONDITIONS: [when: string, given: Partial<PolicyObservation>, expected: Conditions][] = [
-  ['all is well', {}, ['True Accepted', 'True Audit', 'True Reconciled']],
+  ['all is well', {}, ['True Accepted', 'True InForce', 'True Reconciled']],
   [
     'a kind is still looked up',
     {acceptance: pending, rules: undefined},
@@ -99,23 +103,38 @@ const CONDITIONS: [when: string, given: Partial<PolicyObservation>, expected: Co
   [
     'the spec is refused and an earlier one is in force',
     {acceptance: refused},
-    ['False InvalidSpec', 'True Audit', 'False NotAccepted'],
+    ['False InvalidSpec', 'True InForce', 'False NotAccepted'],
   ],
   [
     'the collection is stopped',
     {stopped: '9 of 10'},
-    ['True Accepted', 'True Audit', 'False CollectionStopped'],
+    ['True Accepted', 'True InForce', 'False CollectionStopped'],
   ],
-  ['not all is looked at', {settled: false}, ['True Accepted', 'True Audit', 'False Reconciling']],
+  [
+    'nothing is known of the API server yet',
+    {enforced: undefined},
+    ['True Accepted', 'Unknown Pending', 'True Reconciled'],
+  ],
+  [
+    'the API server can not do a part of it',
+    {enforced: {status: 'False', reason: 'KindNotServed', message: 'injection is not enforced'}},
+    ['True Accepted', 'False KindNotServed', 'True Reconciled'],
+  ],
+  [
+    'nothing is in force, whatever is left in the API server',
+    {acceptance: refused, rules: undefined, enforced: inForce},
+    ['False InvalidSpec', 'False NotAccepted', 'False NotAccepted'],
+  ],
+  ['not all is looked at', {settled: false}, ['True Accepted', 'True InForce', 'False Reconciling']],
   [
     'a subject has no Lease',
     {withoutLease: 1},
-    ['True Accepted', 'True Audit', 'False SubjectsWithoutLease'],
+    ['True Accepted', 'True InForce', 'False SubjectsWithoutLease'],
   ],
   [
     'it is stopped and not settled',
     {stopped: 'x', settled: false, withoutLease: 1},
-    ['True Accepted', 'True Audit', 'False CollectionStopped'],
+    ['True Accepted', 'True InForce', 'False CollectionStopped'],
   ],
 ];
 
@@ -163,7 +182,11 @@ test('an unchanged world writes nothing, however late', t => {
   const findings = [finding('a', 60), finding('b', 30)];
   const given = {violations: 2, withoutLease: 1, findings};
   const status = statusOf(given);
-  t.deepEqual(planPolicy(observation({...given, status}), ahead(3600)), {actions: [], findings: []});
+  t.deepEqual(planPolicy(observation({...given, status}), ahead(3600)), {
+    actions: [],
+    findings: [],
+    requeueAfterMs: undefined,
+  });
   t.deepEqual(planPolicy(observation({...given, findings: findings.toReversed(), status}), now).actions, []);
 });
 
@@ -209,4 +232,109 @@ test('at most 20 findings are listed, and their number is exact', t => {
   const status = statusOf({findings, violations: 50});
   t.is(status.violations, 50);
   t.deepEqual(names(status.findings), names(findings.slice(0, 20)));
+});
+
+// Exemptions that end
+
+const WEEK = 7 * 24 * 3600;
+type Exempt = {name: string; namespace?: string; until?: string; reason?: string};
+const exempting = (list: Exempt[], at = now) => {
+  const {findings, requeueAfterMs} = planPolicy(
+    observation({
+      rules: policy()
+        .exempting(...list)
+        .rules(2),
+    }),
+    at,
+  );
+  return {findings: findings.map(each => each.message), requeueAfterMs};
+};
+const until = (at: Now, name = 'nginx') => ({name, until: stamp(at)});
+const told = (text: string) =>
+  `exemptions end within a week, and then these Leases need an allowed name: ${text}`;
+
+const EXEMPTIONS: [when: string, list: Exempt[], findings: string[], requeueAfterMs: number | undefined][] = [
+  ['there are none', [], [], undefined],
+  ['one never ends', [{name: 'nginx'}], [], undefined],
+  ['one ends in a year', [until(ahead(365 * 86_400))], [], (365 - 7) * 86_400_000],
+  ['one ends a second after the week', [until(ahead(WEEK + 1))], [], 1000],
+  [
+    'one ends in exactly a week',
+    [until(ahead(WEEK))],
+    [told('nginx in all namespaces until 2026-03-08T12:00:00Z (known)')],
+    WEEK * 1000,
+  ],
+  [
+    'one ends in a minute',
+    [until(ahead(60))],
+    [told('nginx in all namespaces until 2026-03-01T12:01:00Z (known)')],
+    60_000,
+  ],
+  ['one ends now', [until(now)], [], undefined],
+  ['one has ended', [until(ago(1))], [], undefined],
+  [
+    'one of a namespace ends',
+    [{...until(ahead(60)), namespace: 'shop', reason: 'built in'}],
+    [told('nginx in shop until 2026-03-01T12:01:00Z (built in)')],
+    60_000,
+  ],
+  [
+    'two end, one never does and one has ended',
+    [until(ahead(120), 'b'), until(ahead(60), 'a'), {name: 'c'}, until(ago(60), 'd')],
+    [
+      told(
+        'b in all namespaces until 2026-03-01T12:02:00Z (known); a in all namespaces until 2026-03-01T12:01:00Z (known)',
+      ),
+    ],
+    60_000,
+  ],
+  [
+    'one ends this week and another one next week',
+    [until(ahead(WEEK - 60), 'a'), until(ahead(WEEK + 60), 'b')],
+    [told('a in all namespaces until 2026-03-08T11:59:00Z (known)')],
+    60_000,
+  ],
+];
+
+for (const [when, list, findings, requeueAfterMs] of EXEMPTIONS) {
+  const again = requeueAfterMs === undefined ? 'never again' : `again in ${requeueAfterMs / 1000} s`;
+  test(`when ${when}, there ${findings.length === 0 ? 'is no finding' : 'is a finding'}, and it looks ${again}`, t => {
+    t.deepEqual(exempting(list), {findings, requeueAfterMs});
+  });
+}
+
+test('an exemption is told of from a week before until its end, by looking again when it says so', t => {
+  const list = [until(ahead(30 * 86_400))];
+  const first = exempting(list);
+  t.deepEqual(first.findings, []);
+  const weekBefore = ahead((first.requeueAfterMs ?? 0) / 1000);
+  t.deepEqual(weekBefore, ahead(23 * 86_400));
+  const second = exempting(list, weekBefore);
+  t.is(second.findings.length, 1);
+  const end = ahead((first.requeueAfterMs ?? 0) / 1000 + (second.requeueAfterMs ?? 0) / 1000);
+  t.deepEqual(end, ahead(30 * 86_400));
+  t.deepEqual(exempting(list, end), {findings: [], requeueAfterMs: undefined});
+});
+
+test('the message is the same all week, and about the policy', t => {
+  const rules = policy()
+    .exempting(until(ahead(WEEK)))
+    .rules(2);
+  const findings = (at: Now) => planPolicy(observation({rules}), at).findings;
+  t.deepEqual(findings(now), findings(ahead(WEEK - 1)));
+  t.like(findings(now)[0], {
+    policy: 'payments',
+    reason: 'ExemptionEnding',
+    about: {
+      apiVersion: 'leasepolicy.dev/v1alpha1',
+      kind: 'LeasePolicy',
+      namespace: '',
+      name: 'payments',
+      uid: 'policy-uid',
+    },
+  });
+});
+
+test('without rules in force no exemption ends', t => {
+  t.deepEqual(planPolicy(observation({acceptance: refused, rules: undefined}), now).findings, []);
 });

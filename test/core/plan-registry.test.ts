@@ -1,8 +1,8 @@
 /** What a namespace's registry says, by the smallest patch. */
 import test from 'ava';
 import type {LeaseRegistrySpec} from '../../src/api/leaseregistry.ts';
-import {planRegistry, type RegistryObservation} from '../../src/core/plan-registry.ts';
-import {lease, now, policy, workload} from '../support/builders.ts';
+import {allowedText, planRegistry, type RegistryObservation} from '../../src/core/plan-registry.ts';
+import {ago, ahead, lease, now, policy, stamp, workload} from '../support/builders.ts';
 
 const NAME = 'payments-14c2529eb4';
 const rules = policy().rules();
@@ -97,11 +97,16 @@ test('a new workload is one key in each direction', t => {
   t.deepEqual(patch(SETTLED, {claims: [api, web]}), {
     names: {[name]: {policy: 'payments', subject: 'Deployment/web', serviceAccount: 'default'}},
     subjects: {'Deployment/web': {payments: name}},
+    allowed: `${NAME}, ${name}`,
   });
 });
 
 test('a workload that is gone is taken out by null, in each direction', t => {
-  t.deepEqual(patch(SETTLED, {claims: []}), {names: {[NAME]: null}, subjects: {'Deployment/api': null}});
+  t.deepEqual(patch(SETTLED, {claims: []}), {
+    names: {[NAME]: null},
+    subjects: {'Deployment/api': null},
+    allowed: 'none',
+  });
 });
 
 test('another service account is written under the name alone', t => {
@@ -114,6 +119,7 @@ test('a new name replaces the old one', t => {
   t.deepEqual(patch(SETTLED, {claims: [renamed]}), {
     names: {[NAME]: null, 'pay-14c2529eb4': API},
     subjects: {'Deployment/api': {payments: 'pay-14c2529eb4'}},
+    allowed: 'pay-14c2529eb4',
   });
 });
 
@@ -131,8 +137,10 @@ test('a subject has its name from each of its policies', t => {
 
 test('an old name that somebody still holds stays allowed, for the same subject', t => {
   const heldOld = [{lease: lease().named('payments-old').heldBy('api-5d8f-x2x4z'), claim: api}];
-  t.deepEqual(patch(SETTLED, {heldOld}), {names: {'payments-old': API}});
-  t.deepEqual(patch({...SETTLED, names: {[NAME]: API, 'payments-old': API}}, {heldOld}), undefined);
+  const allowed = `${NAME}, payments-old`;
+  t.deepEqual(patch(SETTLED, {heldOld}), {names: {'payments-old': API}, allowed});
+  const names = {[NAME]: API, 'payments-old': API};
+  t.is(patch({...SETTLED, names, allowed}, {heldOld}), undefined);
 });
 
 test('an old name that another workload claims by now is that of the other', t => {
@@ -153,11 +161,13 @@ test('a Lease called constructor is written like any other', t => {
       ...EMPTY,
       names: {constructor: INHERITED},
       subjects: {'Deployment/constructor': {payments: 'constructor'}},
+      allowed: 'constructor',
     },
   });
   t.deepEqual(sent(patch(SETTLED, {claims: [api, inherited]})), {
     names: {constructor: INHERITED},
     subjects: {'Deployment/constructor': {payments: 'constructor'}},
+    allowed: `constructor, ${NAME}`,
   });
 });
 
@@ -168,7 +178,10 @@ test('a Lease called constructor is taken out like any other', t => {
 
 test('an old name constructor that somebody still holds stays allowed', t => {
   const heldOld = [{lease: lease().named('constructor').heldBy('api-5d8f-x2x4z'), claim: api}];
-  t.deepEqual(sent(patch(SETTLED, {heldOld})), {names: {constructor: API}});
+  t.deepEqual(sent(patch(SETTLED, {heldOld})), {
+    names: {constructor: API},
+    allowed: `constructor, ${NAME}`,
+  });
 });
 
 test('a subject loses the name from a policy called constructor that is gone', t => {
@@ -193,6 +206,7 @@ test('where Leases are in another namespace, names stand there and subjects here
   });
   t.deepEqual(patch({}, {namespace: 'leases', claims: [elsewhere]}), {
     names: {[ELSEWHERE]: {policy: 'payments', subject: 'Deployment/shop/api', serviceAccount: 'default'}},
+    allowed: ELSEWHERE,
   });
 });
 
@@ -205,6 +219,137 @@ test('exempt names are sorted, and written as a whole', t => {
   const before = {...SETTLED, exempt: ['b'], allowed: `${NAME}, b`};
   t.deepEqual(patch(before, {exempt: exempt('c', 'a')}), {exempt: ['a', 'c'], allowed: `${NAME}, a, c`});
   t.deepEqual(patch(before), {exempt: [], allowed: NAME});
+});
+
+// What exemptions end, and when
+
+const ends = new Map([
+  ['later', ahead(90_000).wallMs],
+  ['never', Number.POSITIVE_INFINITY],
+  ['soon', ahead(60).wallMs],
+]);
+const ENDING = {
+  ...SETTLED,
+  exempt: ['later', 'never', 'soon'],
+  exemptUntil: {later: stamp(ahead(90_000)), soon: stamp(ahead(60))},
+  allowed: `${NAME}, later, never and 1 more`,
+};
+
+test('exemptions that end stand with their end, by the clock of the API server', t => {
+  t.deepEqual(actions({exempt: ends}), [{type: 'createRegistry', namespace: 'shop', spec: ENDING}]);
+  t.deepEqual(actions({exempt: ends, current: existing(ENDING)}), []);
+});
+
+const EXEMPT_CHANGES: [what: string, given: ReadonlyMap<string, number>, expected: object][] = [
+  [
+    'that is prolonged is one key',
+    new Map([...ends, ['soon', ahead(120).wallMs]]),
+    {exemptUntil: {soon: stamp(ahead(120))}},
+  ],
+  [
+    'that does not end any more loses its end',
+    new Map([...ends, ['soon', Number.POSITIVE_INFINITY]]),
+    {exemptUntil: {soon: null}},
+  ],
+  [
+    'that gets an end is one key',
+    new Map([...ends, ['never', ahead(5).wallMs]]),
+    {exemptUntil: {never: stamp(ahead(5))}},
+  ],
+  [
+    'that has ended goes with its end',
+    new Map([...ends].filter(([name]) => name !== 'soon')),
+    {exempt: ['later', 'never'], exemptUntil: {soon: null}, allowed: `${NAME}, later, never`},
+  ],
+];
+for (const [what, given, expected] of EXEMPT_CHANGES) {
+  test(`an exemption ${what}`, t => {
+    t.deepEqual(sent(patch(ENDING, {exempt: given})), expected);
+  });
+}
+
+test('an exemption called constructor ends like any other', t => {
+  const exempt = new Map([['constructor', ahead(60).wallMs]]);
+  t.deepEqual(sent(patch(SETTLED, {exempt})), {
+    exempt: ['constructor'],
+    exemptUntil: {constructor: stamp(ahead(60))},
+    allowed: `${NAME}, constructor`,
+  });
+});
+
+test('an end has no fraction of a second, as the timestamps of the API server', t => {
+  const exempt = new Map([['a', now.wallMs + 1234]]);
+  t.deepEqual({...patch(SETTLED, {exempt})?.exemptUntil}, {a: '2026-03-01T12:00:01Z'});
+});
+
+const WAITS: [what: string, given: Partial<RegistryObservation>, expected: number | undefined][] = [
+  ['when the first exemption ends', {exempt: ends}, 60_000],
+  ['at once when one ends now', {exempt: new Map([['a', now.wallMs]])}, 0],
+  ['by no time without an end', {exempt: exempt('never')}, undefined],
+  ['also in a namespace that is being deleted', {exempt: ends, terminating: true}, 60_000],
+  ['also when nothing changes', {exempt: ends, current: existing(ENDING)}, 60_000],
+];
+for (const [what, given, expected] of WAITS) {
+  test(`it looks again ${what}`, t => {
+    t.is(plan(given).requeueAfterMs, expected);
+  });
+}
+
+// What a message lists
+
+const ALLOWED: [names: string[], text: string][] = [
+  [[], 'none'],
+  [['a'], 'a'],
+  [['a', 'b', 'c'], 'a, b, c'],
+  [['a', 'b', 'c', 'd'], 'a, b, c and 1 more'],
+  [['a', 'b', 'c', 'd', 'e', 'f'], 'a, b, c and 3 more'],
+];
+for (const [names, text] of ALLOWED) {
+  test(`of ${names.length} allowed names a message says ${text}`, t => {
+    t.is(allowedText(names), text);
+  });
+}
+
+test('claimed names stand before exempt ones, each in their order', t => {
+  const web = workload('web').under(rules);
+  const given = {claims: [web, api], exempt: exempt('b', 'a')};
+  t.is(patch({}, given)?.allowed, `${NAME}, payments-4b5e57f6eb, a and 1 more`);
+});
+
+test('a name that is claimed and exempt is listed once', t => {
+  t.is(patch({}, {exempt: exempt(NAME)})?.allowed, NAME);
+});
+
+test('where an old name is still held, it is allowed', t => {
+  const heldOld = [{lease: lease().named('old').heldBy('api-5d8f-x2x4z').renewed(ago(1)), claim: api}];
+  t.is(patch(SETTLED, {heldOld})?.allowed, `old, ${NAME}`);
+});
+
+test('registries of the version before get the text that they lack, and nothing else', t => {
+  t.deepEqual(patch({...SETTLED, allowed: ''}), {allowed: NAME});
+});
+
+// Workloads that no policy selects
+
+test('a bystander is a subject without names, so that its Pods do not wait', t => {
+  t.deepEqual(patch(SETTLED, {bystanders: ['Deployment/other']}), {subjects: {'Deployment/other': {}}});
+  const there = {...SETTLED, subjects: {...SETTLED.subjects, 'Deployment/other': {}}};
+  t.is(patch(there, {bystanders: ['Deployment/other']}), undefined);
+  t.deepEqual(patch(there), {subjects: {'Deployment/other': null}});
+});
+
+test('among the bystanders a workload that is selected keeps its names', t => {
+  t.is(patch(SETTLED, {bystanders: ['Deployment/api']}), undefined);
+});
+
+test('a bystander that is selected from now on gets its name, and one that is no more loses it', t => {
+  const before = {...EMPTY, subjects: {'Deployment/api': {}}};
+  t.deepEqual(sent(patch(before, {bystanders: ['Deployment/api']})?.subjects), {
+    'Deployment/api': {payments: NAME},
+  });
+  t.deepEqual(sent(patch(SETTLED, {claims: [], bystanders: ['Deployment/api']})?.subjects), {
+    'Deployment/api': {payments: null},
+  });
 });
 
 test('a retired counter goes when a Lease of that name goes on with it', t => {
@@ -234,7 +379,7 @@ test('a registry that keeps fencing counters is emptied instead', t => {
     {
       type: 'patchRegistry',
       namespace: 'shop',
-      patch: {names: {[NAME]: null}, subjects: {'Deployment/api': null}},
+      patch: {names: {[NAME]: null}, subjects: {'Deployment/api': null}, allowed: 'none'},
     },
   ]);
 });

@@ -685,3 +685,66 @@ test('no plan lets a fencing counter go down', t => {
     }),
   );
 });
+
+// Variables of Pods
+
+const injecting = policy().injecting({nameEnv: 'MY_LEASE'});
+const ofKind = (kind: string) => injecting.forKinds(kind).rules();
+const notInjected = (kind: string, given: Partial<ClaimView> = {}) => {
+  const own = ofKind(kind);
+  const its = workload('api').ofKind(kind).under(own);
+  return plan({rules: own, claim: its, winner: its, ...given}, {workload: its.workload}).findings;
+};
+
+for (const kind of ['Deployment', 'StatefulSet', 'DaemonSet']) {
+  test(`the Pods of a ${kind} are told, so that there is no finding`, t => {
+    t.deepEqual(notInjected(kind), []);
+  });
+}
+
+test('a workload whose Pods can not be told the name of their Lease is a finding, with the variable to set', t => {
+  t.deepEqual(notInjected('ReplicaSet'), [
+    {
+      policy: 'payments',
+      reason: 'NotInjected',
+      about: {...ABOUT, kind: 'ReplicaSet'},
+      message: "the Pods of a ReplicaSet can't be told the name of their Lease: set MY_LEASE in its manifest",
+    },
+  ]);
+});
+
+test('it stands beside what else is wrong, and where all is well', t => {
+  t.deepEqual(
+    notInjected('ReplicaSet', {namespace: 'missing'}).map(each => each.reason),
+    ['NamespaceMissing', 'NotInjected'],
+  );
+  t.deepEqual(
+    notInjected('ReplicaSet', {lease: lease().made('payments', 'ReplicaSet/api')}).map(each => each.reason),
+    ['NotInjected'],
+  );
+});
+
+test('a policy that injects nothing misses nothing', t => {
+  t.deepEqual(notInjected('ReplicaSet', {rules: policy().forKinds('ReplicaSet').rules()}), []);
+});
+
+test('a workload that is being deleted needs no variables', t => {
+  const own = ofKind('ReplicaSet');
+  const its = workload('api').ofKind('ReplicaSet').beingDeleted().under(own);
+  t.deepEqual(plan({rules: own, claim: its}, {workload: its.workload}).findings, []);
+});
+
+test('each of two policies that can not tell it is a finding', t => {
+  const own = [ofKind('ReplicaSet'), policy('billing').injecting().forKinds('ReplicaSet').rules()];
+  const its = workload('api').ofKind('ReplicaSet');
+  const claims = own.map(each => {
+    const made = its.under(each);
+    return view({rules: each, claim: made, winner: made});
+  });
+  const {findings, actions} = planWorkload({workload: its, claims}, now);
+  t.deepEqual(
+    findings.map(each => `${each.policy} ${each.reason}`),
+    ['payments NotInjected', 'billing NotInjected'],
+  );
+  t.is(only(actions, 'createLease').length, 2, 'they have their Leases all the same');
+});

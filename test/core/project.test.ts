@@ -162,7 +162,7 @@ for (const [what, empty] of Object.entries(NO_SPECS)) {
       key: 'shop/api',
       uid: 'u1',
       resourceVersion: '7',
-      spec: {names: {}, subjects: {}, exempt: [], retired: {}},
+      spec: {names: {}, subjects: {}, exempt: [], exemptUntil: {}, allowed: '', retired: {}},
     });
   });
 }
@@ -175,6 +175,7 @@ test('a policy keeps its spec, its status and its generation', t => {
     uid: 'u1',
     resourceVersion: '7',
     generation: 4,
+    terminating: false,
     spec,
     status: undefined,
   });

@@ -1,6 +1,6 @@
 /** What of a spec can be in force. */
 import test from 'ava';
-import {exemption} from '../../src/core/rules.ts';
+import {exemption, HEARTBEATS, type Rules, sharedVariable} from '../../src/core/rules.ts';
 import {ahead, now, policy, stamp, workload} from '../support/builders.ts';
 
 const bad = {matchExpressions: [{key: 'tier', operator: 'In'}]};
@@ -160,3 +160,111 @@ test('an exemption is for one name, in one namespace unless it says *', t => {
   t.is(exemption(rules, 'bank', 'nginx', now.wallMs), undefined);
   t.is(exemption(rules, 'shop', 'nginx-2', now.wallMs), undefined);
 });
+
+test('no selector reaches the heartbeats of nodes', t => {
+  t.is(HEARTBEATS, 'kube-node-lease');
+  t.false(policy().rules().governsNamespace(HEARTBEATS, {}));
+  const labelled = policy()
+    .inNamespaces({matchLabels: {team: 'a'}})
+    .rules();
+  t.false(labelled.governsNamespace(HEARTBEATS, {team: 'a'}));
+});
+
+test('the scope is as it is written, and is the default when the selector of namespaces is empty', t => {
+  const selector = {matchLabels: {team: 'a'}};
+  t.deepEqual(policy().selecting(selector).rules().scope, {
+    namespaces: {},
+    isDefault: true,
+    workloads: selector,
+  });
+  t.deepEqual(policy().inNamespaces(selector).rules().scope, {
+    namespaces: selector,
+    isDefault: false,
+    workloads: {},
+  });
+});
+
+test('what is not asked for is not in the rules', t => {
+  const {injection, grantsAccess} = policy().rules();
+  t.is(injection, undefined);
+  t.false(grantsAccess);
+  t.true(policy().granting().rules().grantsAccess);
+  t.deepEqual(policy().injecting().rules().injection, {
+    nameEnv: 'LEASE_NAME',
+    namespaceEnv: 'LEASE_NAMESPACE',
+    failurePolicy: 'Fail',
+  });
+});
+
+// A Pod can't be told two names by one variable
+
+const team = (name: string) => ({matchLabels: {team: name}});
+const ours = policy('ours').injecting();
+const theirs = policy('theirs').injecting();
+
+const SHARED: [what: string, a: Rules, b: Rules, shared: string | undefined][] = [
+  ['write both variables', ours.rules(), theirs.rules(), 'LEASE_NAME'],
+  [
+    'write one variable for the namespace',
+    ours.rules(),
+    theirs.injecting({nameEnv: 'X'}).rules(),
+    'LEASE_NAMESPACE',
+  ],
+  [
+    'write one variable, for the name and for the namespace',
+    ours.injecting({nameEnv: 'X'}).rules(),
+    theirs.injecting({namespaceEnv: 'X'}).rules(),
+    'X',
+  ],
+  [
+    'write other variables',
+    ours.rules(),
+    theirs.injecting({nameEnv: 'X', namespaceEnv: 'Y'}).rules(),
+    undefined,
+  ],
+  [
+    'are told apart by case',
+    ours.rules(),
+    theirs.injecting({nameEnv: 'lease_name', namespaceEnv: 'Y'}).rules(),
+    undefined,
+  ],
+  ['are one that injects and one that does not', ours.rules(), policy('theirs').rules(), undefined],
+  ['have no kind in common', ours.rules(), theirs.forKinds('StatefulSet').rules(), undefined],
+  [
+    'have one kind in common',
+    ours.forKinds('Deployment', 'DaemonSet').rules(),
+    theirs.forKinds('StatefulSet', 'DaemonSet').rules(),
+    'LEASE_NAME',
+  ],
+  [
+    'select other namespaces',
+    ours.inNamespaces(team('a')).rules(),
+    theirs.inNamespaces(team('b')).rules(),
+    undefined,
+  ],
+  [
+    'select other workloads',
+    ours.selecting(team('a')).rules(),
+    theirs.selecting(team('b')).rules(),
+    undefined,
+  ],
+  [
+    'select workloads by one label and namespaces by another value of it',
+    ours.selecting(team('a')).rules(),
+    theirs.inNamespaces(team('b')).rules(),
+    'LEASE_NAME',
+  ],
+  [
+    'may select one workload',
+    ours.selecting(team('a')).rules(),
+    theirs.selecting({matchLabels: {tier: 'b'}}).rules(),
+    'LEASE_NAME',
+  ],
+];
+
+for (const [what, a, b, shared] of SHARED) {
+  test(`policies that ${what} share ${shared ?? 'nothing'}`, t => {
+    t.is(sharedVariable(a, b), shared);
+    t.is(sharedVariable(b, a) === undefined, shared === undefined, 'either way round');
+  });
+}

@@ -40,7 +40,7 @@ const list = (version: number, items: object[] | null = [], next?: string) =>
   json({metadata: {resourceVersion: `${version}`, ...(next ? {continue: next} : {})}, items});
 
 /** An informer that runs until the end of the test. */
-function run(t: ExecutionContext, api: ApiServer, fieldSelector?: string) {
+function run(t: ExecutionContext, api: ApiServer, fieldSelector?: string, labelSelector?: string) {
   const changes: string[] = [];
   const problems: (ApiError | undefined)[] = [];
   const events: string[] = [];
@@ -50,7 +50,8 @@ function run(t: ExecutionContext, api: ApiServer, fieldSelector?: string) {
   const informer = new Informer<Row>({
     client: api.client(),
     path: PATH,
-    ...(fieldSelector ? {fieldSelector} : {}),
+    fieldSelector,
+    labelSelector,
     store,
     project: (each: KubeObject) => ({key: keyOf(each), resourceVersion: each.metadata.resourceVersion}),
     signal: end.signal,
@@ -89,6 +90,7 @@ test('it lists in pages and watches from the version of the last', async t => {
   const {query} = await watch.received;
   t.false((await first.received).query.has('continue'));
   t.false((await first.received).query.has('fieldSelector'));
+  t.false((await first.received).query.has('labelSelector'));
   t.true(Number(query.get('timeoutSeconds')) >= 300);
   t.deepEqual(informer.contents(), ['shop/a@1', 'shop/b@2']);
   t.is(informer.lists, 1);
@@ -103,6 +105,22 @@ test('a field selector is part of the list and of the watch', async t => {
   const watch = api.expect(`${watchFrom(10)}&fieldSelector=${encodeURIComponent(selector)}`, watching());
   const informer = run(t, api, selector);
   t.is((await watch.received).query.get('fieldSelector'), selector);
+  await informer.stop();
+});
+
+test('a label selector is part of every page of the list and of the watch', async t => {
+  const api = await ApiServer.start(t);
+  const selector = 'app.kubernetes.io/managed-by=leasepolicy';
+  const ours = `&labelSelector=${encodeURIComponent(selector)}`;
+  api.expect(`${LIST}${ours}`, list(10, [object('a', 1)], 'next'));
+  api.expect(`${LIST}&continue=next${ours}`, list(11));
+  api.expect(`${watchFrom(11)}${ours}`, watched(added('b', 12)));
+  const again = api.expect(`${watchFrom(12)}${ours}`, watching());
+  const informer = run(t, api, undefined, selector);
+  const {query} = await again.received;
+  t.is(query.get('labelSelector'), selector);
+  t.false(query.has('fieldSelector'));
+  t.deepEqual(informer.contents(), ['shop/a@1', 'shop/b@12']);
   await informer.stop();
 });
 

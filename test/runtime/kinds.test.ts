@@ -89,3 +89,40 @@ test('a kind is looked up once, however often it is asked for', async t => {
   await exchange.received;
   t.is(api.requests.length, 1);
 });
+
+// Kinds that the operator itself writes
+
+const checks = (more: object = {}) => resources(resource('checks', 'Check', {namespaced: false, ...more}));
+
+test('a kind without a namespace is served when any will do', async t => {
+  const api = await ApiServer.start(t);
+  api.expect('GET /apis/example.com/v1', checks());
+  const {kinds, answered} = directory(t, api);
+  t.deepEqual(kinds.get('example.com/v1', 'Check', 'Any'), {state: 'asking'});
+  const served = {state: 'served', plural: 'checks', group: 'example.com', version: 'v1'} as const;
+  t.deepEqual(await answered, served);
+  t.deepEqual(kinds.get('example.com/v1', 'Check', 'Any'), served);
+});
+
+test('also where any will do, a kind has to be there and to be watched', async t => {
+  const api = await ApiServer.start(t);
+  api.expect('GET /apis/example.com/v1', checks({verbs: ['list']}));
+  const one = directory(t, api);
+  one.kinds.get('example.com/v1', 'Check', 'Any');
+  t.regex(((await one.answered) as {message: string}).message, /can't be watched/);
+  api.expect('GET /apis/example.com/v1', resources());
+  const other = directory(t, api);
+  other.kinds.get('example.com/v1', 'Check', 'Any');
+  t.regex(((await other.answered) as {message: string}).message, /serves no Check/);
+});
+
+test('what the operator may write is no answer to what a policy may select', async t => {
+  const api = await ApiServer.start(t);
+  api.expect('GET /apis/example.com/v1', checks());
+  const {kinds, answered} = directory(t, api);
+  kinds.get('example.com/v1', 'Check', 'Any');
+  await answered;
+  const again = api.expect('GET /apis/example.com/v1', checks());
+  t.not(kinds.get('example.com/v1', 'Check').state, 'served');
+  await again.received;
+});

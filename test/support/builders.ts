@@ -1,9 +1,12 @@
 /** Builds the objects of the domain as prose: lease().heldBy('api-5d8f-x2x4z').renewed(ago(5)). */
 import type {HashSpec, LabelSelector, LeasePolicySpec} from '../../src/api/leasepolicy.ts';
+import type {KubeObject} from '../../src/api/objects.ts';
 import type {Action, CreateLease} from '../../src/core/action.ts';
+import type {AdmissionContext} from '../../src/core/admission/frame.ts';
 import {type Claim, claimOf, type Workload} from '../../src/core/claims.ts';
 import type {LeaseView} from '../../src/core/lifetime.ts';
 import type {Now} from '../../src/core/plan-workload.ts';
+import {manifest, type Rendered, type RenderedView, renderedView} from '../../src/core/rendered.ts';
 import {compile, type Rules} from '../../src/core/rules.ts';
 
 /** The moment at which the tests take place, on both clocks. */
@@ -167,7 +170,7 @@ class TestWorkload implements Workload {
 /** A Deployment in the namespace shop. */
 export const workload = (name = 'api') => new TestWorkload().with({name, uid: `uid-of-${name}`});
 
-type Exemption = {name: string; namespace?: string; until?: string};
+type Exemption = {name: string; namespace?: string; until?: string; reason?: string};
 
 class TestPolicy {
   readonly name: string;
@@ -272,6 +275,30 @@ export const policy = (name = 'payments') =>
     },
     garbageCollection: {mode: 'Managed', ttlSeconds: 3600, maxPerMinute: 60, maxPercent: 25},
   });
+
+/** What is known of the operator and of the policy when its admission policies are rendered. */
+export const admissionContext = (given: Partial<AdmissionContext> = {}): AdmissionContext => ({
+  owner: {apiVersion: 'leasepolicy.dev/v1alpha1', kind: 'LeasePolicy', name: 'payments', uid: 'policy-uid'},
+  operator: {
+    username: 'system:serviceaccount:leasepolicy-system:leasepolicy',
+    namespace: 'leasepolicy-system',
+  },
+  governsSystem: false,
+  ...given,
+});
+
+/** What the caches keep of an object as the API server has it, perhaps after somebody has edited it. */
+export function served(
+  rendered: Rendered,
+  // biome-ignore lint/suspicious/noExplicitAny: an edit may do anything
+  edit: (object: any) => void = () => {},
+): RenderedView {
+  const object = structuredClone(manifest(rendered)) as KubeObject;
+  const uid = `uid-of-${rendered.kind}-${rendered.name}`;
+  Object.assign(object.metadata, {uid, resourceVersion: '7', creationTimestamp: stamp(now), generation: 1});
+  edit(object);
+  return renderedView(rendered.kind, object);
+}
 
 /** The actions of one type. */
 export const only = <Type extends Action['type']>(actions: readonly Action[], type: Type) =>

@@ -129,7 +129,9 @@ export function restricted(
 }
 
 /** Namespaces in which a Lease of the cluster, or of ours, must never wait for a registry. */
-export const lenientNamespaces = (operatorNamespace: string) => ['kube-system', operatorNamespace];
+export const lenientNamespaces = (operatorNamespace: string) => [
+  ...new Set(['kube-system', operatorNamespace]),
+];
 
 /**
  * Where the Leases of a policy may be: in the namespaces that it selects and in the fixed one. A missing registry

@@ -43,6 +43,10 @@ export function renderInjection(rules: Rules, context: AdmissionContext): Render
   return [...mutation(rules, context, kinds), ...guard(rules, context, kinds)];
 }
 
+/** The Lease's name and namespace, from the variable lease, which is name or namespace/name. */
+const NAME = cel`variables.lease.split("/")[size(variables.lease.split("/")) - 1]`;
+const HOME = cel`variables.lease.contains("/") ? variables.lease.split("/")[0] : request.namespace`;
+
 function mutation(rules: Rules, {owner}: AdmissionContext, kinds: readonly string[]): Rendered[] {
   const {policy, injection} = rules;
   if (!injection) return [];
@@ -61,8 +65,8 @@ function mutation(rules: Rules, {owner}: AdmissionContext, kinds: readonly strin
     variables: named({
       subject: cel`${subjects(kinds)}[0]`,
       lease: cel`params.spec.subjects[variables.subject][${policy}]`,
-      name: cel`variables.lease.split("/")[size(variables.lease.split("/")) - 1]`,
-      home: cel`variables.lease.contains("/") ? variables.lease.split("/")[0] : request.namespace`,
+      name: NAME,
+      home: HOME,
     }),
     mutations: [
       {
@@ -100,7 +104,10 @@ function guard(rules: Rules, context: AdmissionContext, kinds: readonly string[]
   const {policy, injection} = rules;
   if (injection?.failurePolicy !== 'Fail') return [];
   const {nameEnv, namespaceEnv} = injection;
-  const anySets = (variable: string) => cel`object.spec.containers.exists(c, ${sets(variable)})`;
+  const allSet = (variable: string) =>
+    cel`object.spec.containers.all(c, ${sets(variable)}) && (!has(object.spec.initContainers) || object.spec.initContainers.all(c, ${sets(variable)}))`;
+  const isTold = (variable: string, value: Cel) =>
+    cel`variables.lease != "" && object.spec.containers.exists(c, has(c.env) && c.env.exists(e, e.name == ${variable} && has(e.value) && e.value == ${value}))`;
   return validating(rules, context, {
     part: 'pods',
     action: 'Deny',
@@ -108,12 +115,18 @@ function guard(rules: Rules, context: AdmissionContext, kinds: readonly string[]
     resource: PODS,
     operations: ['CREATE'],
     conditions: [cel`${subjects(kinds)}.exists(s, ${mayBeSelected(rules)})`],
+    variables: {
+      subject: cel`${subjects(kinds)}[0]`,
+      lease: cel`variables.subject in params.spec.subjects && ${policy} in params.spec.subjects[variables.subject] ? params.spec.subjects[variables.subject][${policy}] : ""`,
+      name: NAME,
+      home: HOME,
+    },
     validations: [
       {
-        // One is enough: a webhook may have added a container of its own after the variables.
-        holds: cel`${anySets(nameEnv)} && ${anySets(namespaceEnv)}`,
+        // One that is told is enough: a webhook may have added a container of its own after the variables.
+        holds: cel`(${allSet(nameEnv)} || ${isTold(nameEnv, cel`variables.name`)}) && (${allSet(namespaceEnv)} || ${isTold(namespaceEnv, cel`variables.home`)})`,
         fallback: 'the name of the Lease is not known yet; the controller of the Pod tries again',
-        message: cel`"a Pod of " + ${subjects(kinds)}[0] + ${` waits for ${nameEnv} and ${namespaceEnv} from LeasePolicy ${policy}; its controller tries again`}`,
+        message: cel`"a Pod of " + variables.subject + ${` waits for ${nameEnv} and ${namespaceEnv} from LeasePolicy ${policy}; its controller tries again`}`,
       },
     ],
     scopes: guardScopes(rules, context, kinds),

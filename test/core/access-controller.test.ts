@@ -1,0 +1,122 @@
+/** What the access controller reads from the caches, and what it says of a write that was refused. */
+import test from 'ava';
+import {accessController} from '../../src/controllers/access.ts';
+import {admissionController} from '../../src/controllers/admission.ts';
+import type {NamespaceRow, PolicyRow, WorkloadRow} from '../../src/controllers/project.ts';
+import {World} from '../../src/controllers/world.ts';
+import type {LeaseView} from '../../src/core/lifetime.ts';
+import {lease, now, only, policy, served, workload} from '../support/builders.ts';
+
+const NAME = 'payments-14c2529eb4';
+const KEY = `shop/${NAME}`;
+const IN_FORCE = {status: 'True', reason: 'InForce', message: 'the API server checks names: Audit'} as const;
+
+/** The world of one Deployment under a policy that grants, with the keys that are wanted. */
+function worldWith(...leases: LeaseView[]): {world: World; wanted: string[]} {
+  const wanted: string[] = [];
+  const kinds = {
+    get: () => ({state: 'served', plural: 'deployments', group: 'apps', version: 'v1'}) as const,
+  };
+  const world = new World({ownLease: '', enqueue: key => wanted.push(key), kinds, watch: () => {}});
+  const namespace: NamespaceRow = {key: 'shop', resourceVersion: '1', labels: {}, terminating: false};
+  world.namespaces.replace(new Map([['shop', namespace]]), '1');
+  const {name, spec} = policy('payments').granting();
+  const row: PolicyRow = {
+    key: name,
+    uid: 'p',
+    resourceVersion: '1',
+    generation: 1,
+    terminating: false,
+    spec,
+    status: undefined,
+  };
+  world.policies.replace(new Map([[name, row]]), '1');
+  const api: WorkloadRow = {...workload('api').runningAs('app'), key: 'shop/api', resourceVersion: '1'};
+  for (const source of world.sources.values()) source.store.replace(new Map([['shop/api', api]]), '1');
+  world.leases.replace(new Map(leases.map(each => [each.key, each])), '1');
+  return {world, wanted};
+}
+
+/** Looks at the Lease, and puts what is written into the caches; returns the kinds that were written. */
+function reconcile(world: World): string[] {
+  const plan = accessController.plan(accessController.observe(KEY, world, now), now);
+  accessController.note?.(KEY, plan, world);
+  return only(plan.actions, 'applyObject').map(({rendered}) => {
+    world.rendered.stores[rendered.kind].putWritten(served(rendered));
+    return rendered.kind;
+  });
+}
+
+const managed = lease().named(NAME).made();
+
+test('a Lease of a policy that grants is looked at, and its grant is made once', t => {
+  const {world, wanted} = worldWith(managed);
+  t.true(wanted.includes(`access/${KEY}`));
+  t.deepEqual(reconcile(world), ['Role', 'RoleBinding']);
+  t.deepEqual(reconcile(world), []);
+});
+
+test('a grant that somebody edits has its Lease looked at', t => {
+  const {world, wanted} = worldWith(managed);
+  reconcile(world);
+  wanted.length = 0;
+  world.rendered.stores.Role.delete(`shop/leasepolicy-${NAME}`, '8');
+  t.deepEqual(wanted, [`access/${KEY}`]);
+  t.deepEqual(reconcile(world), ['Role']);
+});
+
+test('when the policy goes, its grants are looked at', t => {
+  const {world, wanted} = worldWith(managed);
+  reconcile(world);
+  wanted.length = 0;
+  world.policies.delete('payments', '9');
+  t.true(wanted.includes(`access/${KEY}`));
+  const plan = accessController.plan(accessController.observe(KEY, world, now), now);
+  t.deepEqual(
+    only(plan.actions, 'deleteObject').map(each => each.kind),
+    ['RoleBinding', 'Role'],
+  );
+});
+
+// What is said of writes that are refused
+
+const refused = new Error('roles is forbidden');
+const MESSAGE = 'roles is forbidden; it is tried again';
+const said = (world: World) => world.enforcement.get('payments')?.message;
+
+test('a write that was refused is told in the status of the policy, until it succeeds', t => {
+  const {world, wanted} = worldWith(managed);
+  world.enforcement.set('payments', IN_FORCE);
+  wanted.length = 0;
+  accessController.ended?.(KEY, refused, world);
+  t.deepEqual(world.enforcement.get('payments'), {status: 'False', reason: 'WriteFailed', message: MESSAGE});
+  t.deepEqual(wanted, ['policy/payments']);
+  wanted.length = 0;
+  accessController.ended?.(KEY, undefined, world);
+  t.deepEqual(world.enforcement.get('payments'), IN_FORCE);
+  t.deepEqual(wanted, ['policy/payments']);
+});
+
+test('a write of a Lease that nobody claims is that of no policy', t => {
+  const {world} = worldWith();
+  accessController.ended?.('shop/other', refused, world);
+  t.is(said(world), undefined);
+});
+
+test('a write that was refused is forgotten when the workload goes', t => {
+  const {world} = worldWith(managed);
+  accessController.ended?.(KEY, refused, world);
+  for (const source of world.sources.values()) source.store.delete('shop/api', '9');
+  accessController.ended?.(KEY, undefined, world);
+  t.not(said(world), MESSAGE);
+});
+
+test('a write that was refused is forgotten with its policy, also when one of that name comes back', t => {
+  const {world} = worldWith(managed);
+  accessController.ended?.(KEY, refused, world);
+  world.policies.delete('payments', '9');
+  accessController.ended?.(KEY, undefined, world);
+  admissionController.note?.('payments', {actions: [], findings: []}, world);
+  admissionController.ended?.('payments', undefined, world);
+  t.is(world.enforcement.get('payments'), undefined);
+});

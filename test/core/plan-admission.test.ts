@@ -1,0 +1,236 @@
+/** What of a policy is in the API server, and the condition that says so. */
+import test from 'ava';
+import type {RenderedKind} from '../../src/api/objects.ts';
+import {renderAdmission} from '../../src/core/admission/render.ts';
+import {type AdmissionObservation, type KindProblem, planAdmission} from '../../src/core/plan-admission.ts';
+import type {RenderedView} from '../../src/core/rendered.ts';
+import type {Rules} from '../../src/core/rules.ts';
+import {admissionContext, only, policy, served} from '../support/builders.ts';
+
+const VAP = 'ValidatingAdmissionPolicy';
+const MAP = 'MutatingAdmissionPolicy';
+const context = admissionContext();
+const injecting = policy().enforcing({names: 'Deny'}).injecting().rules();
+
+/** Everything of these rules, as the API server has it. */
+const inServer = (rules: Rules) =>
+  renderAdmission(rules, context).flatMap(({objects}) => objects.map(each => served(each)));
+
+const plan = (given: Partial<AdmissionObservation> = {}) =>
+  planAdmission({rules: injecting, context, problems: new Map(), live: [], ...given});
+const writes = (given: Partial<AdmissionObservation> = {}) =>
+  plan(given).actions.map(each => {
+    if (each.type === 'applyObject') return `apply ${each.rendered.kind} ${each.rendered.name}`;
+    return each.type === 'deleteObject' ? `delete ${each.kind} ${each.name}` : each.type;
+  });
+
+const unserved = (...kinds: RenderedKind[]): ReadonlyMap<RenderedKind, KindProblem> =>
+  new Map(
+    kinds.map(
+      kind => [kind, {reason: 'KindNotServed', message: `the API server serves no ${kind}`}] as const,
+    ),
+  );
+const NO_MUTATION = unserved(MAP, `${MAP}Binding`);
+
+test('a new policy has each part written, each policy before its binding, and is pending', t => {
+  t.deepEqual(writes(), [
+    `apply ${VAP} leasepolicy-names-payments`,
+    `apply ${VAP}Binding leasepolicy-names-payments`,
+    `apply ${VAP} leasepolicy-durations-payments`,
+    `apply ${VAP}Binding leasepolicy-durations-payments`,
+    `apply ${MAP} leasepolicy-pods-payments`,
+    `apply ${MAP}Binding leasepolicy-pods-payments`,
+    `apply ${VAP} leasepolicy-pods-payments`,
+    `apply ${VAP}Binding leasepolicy-pods-payments`,
+  ]);
+  t.deepEqual(plan().enforced, {
+    status: 'Unknown',
+    reason: 'Pending',
+    message: '8 objects are about to be written or removed',
+  });
+  t.deepEqual(plan().findings, []);
+});
+
+test('when everything is there, nothing is written and all of it is in force', t => {
+  t.deepEqual(plan({live: inServer(injecting)}), {
+    actions: [],
+    findings: [],
+    enforced: {
+      status: 'True',
+      reason: 'InForce',
+      message: 'the API server checks names: Deny, durationSeconds: Deny, holders: Off, injection: Env',
+    },
+  });
+});
+
+const SAID: [what: string, rules: Rules, checks: string][] = [
+  ['the defaults', policy().rules(), 'names: Audit, durationSeconds: Audit, holders: Off'],
+  [
+    'actions of their own',
+    policy()
+      .enforcing({names: 'Warn', holders: 'Deny', durationSeconds: {min: 1, max: 2, action: 'Audit'}})
+      .rules(),
+    'names: Warn, durationSeconds: Audit, holders: Deny',
+  ],
+  [
+    'access',
+    policy().granting().rules(),
+    'names: Audit, durationSeconds: Audit, holders: Off, access: ServiceAccount',
+  ],
+  [
+    'access and variables',
+    policy().granting().injecting().rules(),
+    'names: Audit, durationSeconds: Audit, holders: Off, access: ServiceAccount, injection: Env',
+  ],
+  [
+    'variables for kinds that can’t have them',
+    policy().forKinds('ReplicaSet').injecting().rules(),
+    'names: Audit, durationSeconds: Audit, holders: Off',
+  ],
+];
+for (const [what, rules, checks] of SAID) {
+  test(`a policy with ${what} says that the API server checks ${checks}`, t => {
+    const {enforced} = plan({rules, live: inServer(rules)});
+    t.deepEqual(enforced, {status: 'True', reason: 'InForce', message: `the API server checks ${checks}`});
+  });
+}
+
+for (const [what, given] of [
+  ['is gone', {rules: undefined, context: undefined}],
+  ['is about to go', {rules: undefined}],
+  ['is not known to the caches any more', {context: undefined}],
+] as [string, Partial<AdmissionObservation>][]) {
+  test(`of a policy that ${what} everything is removed, bindings first, and no condition is left`, t => {
+    const live = inServer(injecting);
+    const planned = plan({...given, live});
+    const kinds = only(planned.actions, 'deleteObject').map(each => each.kind);
+    t.is(planned.actions.length, live.length);
+    t.deepEqual(kinds, [`${MAP}Binding`, MAP, ...Array(3).fill(`${VAP}Binding`), ...Array(3).fill(VAP)]);
+    t.false('enforced' in planned);
+    t.deepEqual(plan({...given, live: []}).actions, []);
+  });
+}
+
+test('what the policy asks for no more is removed, and it is pending until then', t => {
+  const rules = policy().enforcing({names: 'Deny'}).rules();
+  const live = inServer(injecting);
+  t.deepEqual(writes({rules, live}), [
+    `delete ${MAP}Binding leasepolicy-pods-payments`,
+    `delete ${MAP} leasepolicy-pods-payments`,
+    `delete ${VAP}Binding leasepolicy-pods-payments`,
+    `delete ${VAP} leasepolicy-pods-payments`,
+  ]);
+  t.is(plan({rules, live}).enforced?.message, '4 objects are about to be written or removed');
+});
+
+test('an object that was edited or removed is mended, and nothing else is written', t => {
+  const [first, second, ...rest] = inServer(injecting) as [RenderedView, RenderedView, ...RenderedView[]];
+  const edited = {...first, content: {}};
+  t.deepEqual(writes({live: [edited, ...rest]}), [
+    `apply ${VAP} leasepolicy-names-payments`,
+    `apply ${VAP}Binding leasepolicy-names-payments`,
+  ]);
+  const uids = only(plan({live: [edited, ...rest]}).actions, 'applyObject').map(each => each.uid);
+  t.deepEqual(uids, [first.uid, undefined]);
+  t.not(second.uid, undefined);
+});
+
+// What the API server can't do
+
+const NAMES_AND_DURATIONS = [
+  `apply ${VAP} leasepolicy-names-payments`,
+  `apply ${VAP}Binding leasepolicy-names-payments`,
+  `apply ${VAP} leasepolicy-durations-payments`,
+  `apply ${VAP}Binding leasepolicy-durations-payments`,
+];
+
+for (const kinds of [[MAP], [`${MAP}Binding`], [MAP, `${MAP}Binding`]] as RenderedKind[][]) {
+  test(`without ${kinds.join(' and ')} the whole injection stays away, so that no Pod waits for ever`, t => {
+    const problems = unserved(...kinds);
+    t.deepEqual(writes({problems}), NAMES_AND_DURATIONS);
+    t.deepEqual(plan({problems}).enforced, {
+      status: 'False',
+      reason: 'KindNotServed',
+      message: `injection is not enforced: the API server serves no ${kinds[0]}; everything else is in force`,
+    });
+  });
+}
+
+test('when the API server ceases to serve mutations, the check behind them is removed', t => {
+  const live = inServer(injecting).filter(each => !each.kind.startsWith('Mutating'));
+  t.deepEqual(writes({live, problems: NO_MUTATION}), [
+    `delete ${VAP}Binding leasepolicy-pods-payments`,
+    `delete ${VAP} leasepolicy-pods-payments`,
+  ]);
+});
+
+test('a kind that is not needed is no problem', t => {
+  const rules = policy().rules();
+  const live = inServer(rules);
+  t.is(plan({rules, live, problems: NO_MUTATION}).enforced?.status, 'True');
+  t.is(plan({rules, live, problems: unserved('Role', 'RoleBinding')}).enforced?.status, 'True');
+});
+
+test('each part that the API server has no means for is named', t => {
+  const rules = policy().granting().injecting().enforcing({holders: 'Deny'}).rules();
+  const {actions, enforced} = plan({rules, problems: unserved(VAP, 'RoleBinding')});
+  t.deepEqual(actions, []);
+  t.deepEqual(enforced, {
+    status: 'False',
+    reason: 'KindNotServed',
+    message: `${[
+      `enforcement.names is not enforced: the API server serves no ${VAP}`,
+      `enforcement.durationSeconds is not enforced: the API server serves no ${VAP}`,
+      `enforcement.holders is not enforced: the API server serves no ${VAP}`,
+      `injection is not enforced: the API server serves no ${VAP}`,
+      'access is not enforced: the API server serves no RoleBinding',
+    ].join('; ')}; everything else is in force`,
+  });
+});
+
+test('a kind that the operator may not read is told with its own reason', t => {
+  const problem = {reason: 'KindNotReadable', message: 'roles is forbidden'} as const;
+  const rules = policy().granting().rules();
+  t.like(plan({rules, live: inServer(rules), problems: new Map([['Role', problem]])}).enforced, {
+    status: 'False',
+    reason: 'KindNotReadable',
+    message: 'access is not looked after: roles is forbidden; everything else is in force',
+  });
+});
+
+// What the API server's type check says
+
+const warned = (live: readonly RenderedView[]) =>
+  live.map(each =>
+    each.name === 'leasepolicy-durations-payments' && each.kind === VAP
+      ? {...each, warnings: ['spec.validations[0].expression: undefined field "polcy"']}
+      : each,
+  );
+
+test('a warning of the type check is told with its object', t => {
+  const {actions, enforced} = plan({live: warned(inServer(injecting))});
+  t.deepEqual(actions, []);
+  t.deepEqual(enforced, {
+    status: 'False',
+    reason: 'TypeCheckFailed',
+    message: `${VAP} leasepolicy-durations-payments: spec.validations[0].expression: undefined field "polcy"`,
+  });
+});
+
+test('while something is about to be written, a warning waits: it may be of what is replaced', t => {
+  t.is(plan({live: warned(inServer(injecting)).slice(1)}).enforced?.reason, 'Pending');
+});
+
+test('a part that is missing is told before pending', t => {
+  t.is(plan({problems: NO_MUTATION}).enforced?.status, 'False');
+});
+
+test('a kind that can not be looked up at the moment takes away nothing that is there', t => {
+  const problem = {
+    reason: 'KindNotReadable',
+    message: 'GET /apis/admissionregistration.k8s.io/v1: 503',
+  } as const;
+  const problems = new Map<RenderedKind, KindProblem>([[MAP, problem]]);
+  const live = inServer(injecting).filter(each => each.kind !== MAP);
+  t.deepEqual(only(plan({live, problems}).actions, 'deleteObject'), []);
+});
