@@ -16,6 +16,7 @@ export const accessController: Controller<AccessObservation> = {
       lease,
       claim,
       rules: world.rules.get(policyOf(key, world) ?? ''),
+      readable: world.rendered.stores.Role.ready && world.rendered.stores.RoleBinding.ready,
       role: world.rendered.stores.Role.get(row),
       binding: world.rendered.stores.RoleBinding.get(row),
     };

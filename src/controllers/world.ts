@@ -75,7 +75,7 @@ export class World {
       kinds: options.kinds,
       watch: options.watch,
       onChange: (kind, change) => this.#renderedChanged(kind, change),
-      onState: () => this.#wantAdmission(),
+      onState: () => this.#renderedReady(),
     });
   }
 
@@ -178,6 +178,12 @@ export class World {
     const before = change.type === 'deleted' ? undefined : change.previous?.policy;
     for (const policy of new Set([row.policy, before]))
       if (policy !== undefined) this.options.enqueue(`admission/${policy}`);
+  }
+
+  #renderedReady(): void {
+    this.#wantAdmission();
+    if (this.#grantsAccess)
+      for (const lease of this.leases.values()) this.options.enqueue(`access/${lease.key}`);
   }
 
   /** Wants a look at what every policy, also one that is gone, has in the API server. */

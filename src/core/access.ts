@@ -21,6 +21,8 @@ export type AccessObservation = {
   readonly lease: LeaseView | undefined;
   readonly rules: Rules | undefined;
   readonly claim: Claim | undefined;
+  /** Whether Roles and RoleBindings are in the caches; else nothing is known of them, and nothing is done. */
+  readonly readable: boolean;
   readonly role: RenderedView | undefined;
   readonly binding: RenderedView | undefined;
 };
@@ -29,8 +31,8 @@ export type AccessObservation = {
  * The API server's collector removes both after their Lease. A Lease whose subject is gone, or has another name, keeps
  * its grant: Pods that still hold it have to be able to release it.
  */
-export function accessActions({lease, rules, claim, role, binding}: AccessObservation): Action[] {
-  if (!lease) return [];
+export function accessActions({lease, rules, claim, readable, role, binding}: AccessObservation): Action[] {
+  if (!lease || !readable) return [];
   const live = [role, binding].filter(view => view !== undefined);
   if (!rules?.grantsAccess) return difference([], live);
   if (claim) return difference(rendered(lease, claim, binding), live);

@@ -34,6 +34,7 @@ function worldWith(...leases: LeaseView[]): {world: World; wanted: string[]} {
   const api: WorkloadRow = {...workload('api').runningAs('app'), key: 'shop/api', resourceVersion: '1'};
   for (const source of world.sources.values()) source.store.replace(new Map([['shop/api', api]]), '1');
   world.leases.replace(new Map(leases.map(each => [each.key, each])), '1');
+  for (const kind of ['Role', 'RoleBinding'] as const) world.rendered.stores[kind].replace(new Map(), '1');
   return {world, wanted};
 }
 

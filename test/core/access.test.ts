@@ -14,7 +14,20 @@ const owned = lease().made();
 const held = owned.heldBy(HOLDER);
 
 const actions = (given: Partial<AccessObservation>) =>
-  accessActions({lease: owned, rules, claim, role: undefined, binding: undefined, ...given});
+  accessActions({
+    lease: owned,
+    rules,
+    claim,
+    readable: true,
+    role: undefined,
+    binding: undefined,
+    ...given,
+  });
+
+test('as long as Roles can not be read nothing is granted and nothing taken away', t => {
+  t.deepEqual(actions({readable: false}), []);
+  t.deepEqual(actions({readable: false, rules: policy().rules()}), []);
+});
 
 /** What is there after the actions for this. */
 function granted(given: Partial<AccessObservation> = {}): {role: RenderedView; binding: RenderedView} {

@@ -15,6 +15,7 @@ import {
 import type {LeasePolicyStatus} from '../../src/api/leasepolicy.ts';
 import type {LeaseRegistrySpec} from '../../src/api/leaseregistry.ts';
 import type {Lease} from '../../src/api/objects.ts';
+import {eventually} from './eventually.ts';
 
 export type Stage = {
   cluster: Cluster;
@@ -48,7 +49,9 @@ export async function setStage(t: ExecutionContext, options: Partial<ClusterOpti
     '-f',
     path.join(ROOT, 'crds/leaseregistries.yaml'),
   ]);
-  await cluster.kubectl(['wait', '--for=condition=Established', '--timeout=30s', 'crd', '--all']);
+  // kubectl wait fails on a CRD that has no status yet.
+  const established = ['wait', '--for=condition=Established', '--timeout=5s', 'crd', '--all'];
+  await eventually('the CRDs are established', async () => cluster.kubectl(established));
   await cluster.kubectl(['create', 'namespace', 'leasepolicy-system']);
   return {
     cluster,
@@ -137,7 +140,8 @@ export function workload(kind: string, namespaceName: string, name: string, labe
 export const deployment = (namespaceName: string, name: string, labels?: Record<string, string>) =>
   workload('Deployment', namespaceName, name, labels);
 
-type DeepPartial<T> = T extends object ? {[K in keyof T]?: DeepPartial<T[K]>} : T;
+/** As people write it: parts may be missing, and a text is any text. */
+type DeepPartial<T> = T extends string ? string : T extends object ? {[K in keyof T]?: DeepPartial<T[K]>} : T;
 
 /** A policy as people write it: the API server fills in the defaults. */
 export function policy(

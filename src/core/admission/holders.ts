@@ -68,7 +68,7 @@ export function renderHolders(rules: Rules, context: AdmissionContext): Rendered
     },
     validations: [
       {
-        holds: passes(cel`${isItsAccount(told)} || ${renewsItself(told)}`),
+        holds: passes(cel`${isItsAccount(told)} || ${holdsItself(told)}`),
         fallback: 'this Lease is that of another workload',
         message: cel`${whose} + "only " + ${account} + " may write it, not " + request.userInfo.username`,
       },
@@ -99,7 +99,7 @@ function isByItsWorkload(): Cel {
     holder: cel`holder`,
     before: cel`before`,
   };
-  const holds = cel`(${isItsAccount(terms)} || ${renewsItself(terms)}) && ${isItsPod(terms)} && ${namesPod(terms)}`;
+  const holds = cel`(${isItsAccount(terms)} || ${holdsItself(terms)}) && ${isItsPod(terms)} && ${namesPod(terms)}`;
   const bound = where('holder', HOLDER, where('before', BEFORE, holds));
   return where('subject', cel`${ENTRY}.subject.split("/")`, where('pod', POD, bound));
 }
@@ -113,10 +113,14 @@ const accountOf = (terms: Terms) => cel`${accounts(terms)} + ${terms.entry}.serv
 const isItsAccount = (terms: Terms) => cel`request.userInfo.username == ${accountOf(terms)}`;
 
 /**
- * A Pod that holds the Lease keeps renewing it when its workload's service account changes in the middle of a rollout.
+ * A Pod that holds the Lease goes on renewing it, and can give it up, when its workload's service account changes in the
+ * middle of a rollout.
  */
-const renewsItself = (terms: Terms) =>
-  cel`(${terms.pod} != "" && ${terms.holder} != "" && ${terms.holder} == ${terms.before} && request.userInfo.username.startsWith(${accounts(terms)}))`;
+const holdsItself = ({pod, holder, before, ...terms}: Terms) =>
+  cel`(${pod} != "" && ${before} != "" && (${holder} == ${before} || ${holder} == "") && request.userInfo.username.startsWith(${accounts({pod, holder, before, ...terms})}))`;
+
+/** What controllers make hashes and random endings of: no vowels and no look-alikes (SafeEncodeString in apimachinery). */
+const SAFE = '[bcdfghjklmnpqrstvwxz2456789]';
 
 /**
  * Pod names as controllers make them: a Deployment's is name-hash-5 characters, a StatefulSet's name-number, a
@@ -129,8 +133,9 @@ function isItsPod(terms: Terms): Cel {
   const cut = cel`(size(${name}) > 57 && ${kind(terms)} != "StatefulSet")`;
   const stem = cel`(${cut} ? ${name}.substring(0, 58) : ${name} + "-")`;
   const rest = cel`${pod}.substring(${cut} ? 58 : size(${name}) + 1)`;
-  const ofDeployment = cel`${rest}.matches("^[a-z0-9]{1,10}-[a-z0-9]{5}$") || size(${name}) > 46 && size(${pod}) == 63 && ${rest}.matches("^[a-z0-9]{0,10}-?[a-z0-9]{5}$")`;
-  const ofKind = cel`${kind(terms)} == "Deployment" ? ${ofDeployment} : ${kind(terms)} == "StatefulSet" ? ${rest}.matches("^[0-9]+$") : ${kind(terms)} == "DaemonSet" ? ${rest}.matches("^[a-z0-9]{5}$") : true`;
+  const isCut = cel`size(${name}) > 46 && size(${pod}) == 63 && ${rest}.matches(${`^${SAFE}{0,10}-?${SAFE}{5}$`})`;
+  const ofDeployment = cel`${rest}.matches(${`^${SAFE}{1,10}-${SAFE}{5}$`}) || ${isCut}`;
+  const ofKind = cel`${kind(terms)} == "Deployment" ? ${ofDeployment} : ${kind(terms)} == "StatefulSet" ? ${rest}.matches("^[0-9]+$") : ${kind(terms)} == "DaemonSet" ? ${rest}.matches(${`^${SAFE}{5}$`}) : true`;
   return cel`(${pod} == "" || ${pod}.startsWith(${stem}) && (${ofKind}))`;
 }
 

@@ -126,7 +126,7 @@ function guard(rules: Rules, context: AdmissionContext, kinds: readonly string[]
         // One that is told is enough: a webhook may have added a container of its own after the variables.
         holds: cel`(${allSet(nameEnv)} || ${isTold(nameEnv, cel`variables.name`)}) && (${allSet(namespaceEnv)} || ${isTold(namespaceEnv, cel`variables.home`)})`,
         fallback: 'the name of the Lease is not known yet; the controller of the Pod tries again',
-        message: cel`"a Pod of " + variables.subject + ${` waits for ${nameEnv} and ${namespaceEnv} from LeasePolicy ${policy}; its controller tries again`}`,
+        message: cel`"a Pod of " + variables.subject + ${` waits for ${nameEnv} and ${namespaceEnv} from LeasePolicy ${policy}; its controller tries again, and if that lasts, the findings of the policy say why`}`,
       },
     ],
     scopes: guardScopes(rules, context, kinds),
