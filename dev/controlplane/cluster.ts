@@ -28,6 +28,8 @@ export interface ClusterOptions {
   readonly featureGates?: Readonly<Record<string, boolean>>;
   /** API versions to serve or not, as in `{'coordination.k8s.io/v1beta1': true}`. */
   readonly runtimeConfig?: Readonly<Record<string, boolean>>;
+  /** Further flags of the API server, as in `{'emulated-version': '1.35'}`. */
+  readonly apiServerFlags?: Readonly<Record<string, string>>;
   /** `true` logs the metadata of every write; a string is the path of an audit policy. */
   readonly auditPolicy?: boolean | string;
   /** Otherwise the next start of any cluster ends this one once our process is gone. */

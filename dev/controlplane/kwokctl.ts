@@ -42,6 +42,7 @@ export async function writeConfig(place: Place, firstPort: number, options: Clus
       kubeRuntimeConfig: settings(options.runtimeConfig),
       kubeAuditPolicy: policyFile || '',
     },
+    componentsPatches: [{name: 'kube-apiserver', extraArgs: extraArgs(options.apiServerFlags)}],
   };
   await writeFile(configFile(place), JSON.stringify(config, null, 2));
 }
@@ -103,6 +104,10 @@ function disabled({components}: ClusterOptions): {disable: Component[]} {
   return {
     disable: components === 'all' ? [] : ['kube-controller-manager', 'kube-scheduler', 'kwok-controller'],
   };
+}
+
+function extraArgs(flags: Readonly<Record<string, string>> = {}): {key: string; value: string}[] {
+  return Object.entries(flags).map(([key, value]) => ({key, value}));
 }
 
 function settings(values: Readonly<Record<string, boolean>> = {}): string {

@@ -35,5 +35,8 @@ function claimView(claim: Claim, world: World): ClaimView | undefined {
 function namespaceState(name: string, world: World): ClaimView['namespace'] {
   const row = world.namespaces.get(name);
   if (!row) return 'missing';
-  return row.terminating ? 'terminating' : 'active';
+  if (row.terminating) return 'terminating';
+  // Where there is no registry the API server refuses every name, ours too.
+  const denies = world.governing(name).some(rules => rules.enforcement.names === 'Deny');
+  return denies && !world.registries.get(`${name}/${REGISTRY_NAME}`) ? 'unregistered' : 'active';
 }

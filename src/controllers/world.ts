@@ -296,7 +296,8 @@ export class World {
   }
 
   #wantRegistry(namespace: string, afterMs = COALESCE_REGISTRY_MS): void {
-    this.options.enqueue(`registry/${namespace}`, afterMs);
+    const exists = this.registries.get(`${namespace}/${REGISTRY_NAME}`) !== undefined;
+    this.options.enqueue(`registry/${namespace}`, exists ? afterMs : 0);
   }
 
   #leaseChanged(change: Change<LeaseView>): void {

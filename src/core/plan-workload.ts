@@ -27,8 +27,8 @@ export type ClaimView = {
   readonly lease: LeaseView | undefined;
   /** Other Leases of this subject under this policy: names that it had before. */
   readonly predecessors: readonly LeaseView[];
-  /** The namespace of the Lease: there, on its way out, or not there. */
-  readonly namespace: 'active' | 'terminating' | 'missing';
+  /** The namespace of the Lease: there, on its way out, not there, or without the registry that allows the name. */
+  readonly namespace: 'active' | 'terminating' | 'missing' | 'unregistered';
   /** leaseTransitions of the name when it was last deleted. */
   readonly retiredTransitions: number;
 };
@@ -48,6 +48,9 @@ export function planWorkload({workload, claims}: WorkloadObservation, now: Now):
   return {...joined(plans), findings};
 }
 
+/** How long a Lease waits before it looks whether its namespace has a registry by now. */
+const REGISTRY_WAIT_MS = 100;
+
 /** The Pods of some kinds do not say to which workload they belong. */
 function injectionFinding(view: ClaimView): Finding[] {
   const {apiVersion, kind} = view.claim.workload;
@@ -59,6 +62,7 @@ function injectionFinding(view: ClaimView): Finding[] {
 function planClaim(view: ClaimView, now: Now): Plan {
   const {claim, winner, lease, rules, namespace} = view;
   if (namespace === 'terminating') return {actions: [], findings: []};
+  if (namespace === 'unregistered') return {actions: [], findings: [], requeueAfterMs: REGISTRY_WAIT_MS};
   if (namespace === 'missing') {
     const message = `its Lease belongs into namespace ${claim.leaseNamespace}, which does not exist: create it`;
     return {actions: [], findings: [finding(view, 'NamespaceMissing', message)]};

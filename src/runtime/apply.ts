@@ -25,7 +25,7 @@ import type {
   RegistryPatch,
   WriteRecord,
 } from '../core/action.ts';
-import {isAsRendered, manifest, renderedView} from '../core/rendered.ts';
+import {isAsRendered, manifest, type Rendered, renderedView} from '../core/rendered.ts';
 import {ApiError, TermEndedError} from '../errors.ts';
 import {APPLY_PATCH, type ApiClient, JSON_PATCH, MERGE_PATCH, type RequestOptions} from './client.ts';
 
@@ -135,29 +135,53 @@ function renderedPath(kind: RenderedKind, namespace: string | undefined, name: s
   return `/apis/${group}/${RENDERED_VERSION}${place}/${plural}/${encodeURIComponent(name)}`;
 }
 
-/**
- * By server-side apply, without force as long as the object is not known to be ours. What somebody else has added to
- * one of ours, apply leaves alone: then the fields are replaced as a whole.
- */
+/** By server-side apply. What somebody else has added to an object of ours apply leaves alone: then it is replaced. */
 async function applyObject({rendered, uid}: ApplyObject, options: WriterOptions): Promise<void> {
-  const {kind, namespace, name, content} = rendered;
-  const path = `${renderedPath(kind, namespace, name)}?${MANAGER}`;
-  const object = manifest(rendered);
-  const known = uid === undefined ? object : {...object, metadata: {...object.metadata, uid}};
-  const force = uid === undefined ? '' : '&force=true';
-  const request: RequestOptions = {body: known, contentType: APPLY_PATCH};
-  const applied = await write(kind, 'PATCH', `${path}${force}`, request, options).catch(error => {
-    if (uid !== undefined || !(error instanceof ApiError && error.isConflict)) throw error;
+  const applied = uid === undefined ? await make(rendered, options) : await mend(rendered, uid, options);
+  if (!applied || !isAsRendered(rendered, renderedView(rendered.kind, applied)))
+    await replace(rendered, applied?.metadata.uid ?? uid, options);
+}
+
+const objectPath = ({kind, namespace, name}: Rendered) => `${renderedPath(kind, namespace, name)}?${MANAGER}`;
+
+/** Without force: an object of that name may be somebody else's. */
+async function make(rendered: Rendered, options: WriterOptions): Promise<KubeObject> {
+  const {kind, namespace, name} = rendered;
+  const request = {body: manifest(rendered), contentType: APPLY_PATCH};
+  try {
+    return await write(kind, 'PATCH', objectPath(rendered), request, options);
+  } catch (error) {
+    if (!(error instanceof ApiError && error.isConflict)) throw error;
     const place = namespace === undefined ? '' : ` in namespace ${namespace}`;
     const message = `there is one already that is not ours: delete or rename it (${error.message})`;
     throw new ApiError(`make ${kind} ${name}${place}`, {status: 422, reason: 'NotOurs', message}, error);
-  });
-  if (isAsRendered(rendered, renderedView(kind, applied))) return;
+  }
+}
+
+/** Undefined: with what somebody else has added to it, the object is one that the API server refuses. */
+async function mend(
+  rendered: Rendered,
+  uid: string,
+  options: WriterOptions,
+): Promise<KubeObject | undefined> {
+  const object = manifest(rendered);
+  const body = {...object, metadata: {...object.metadata, uid}};
+  const request = {body, contentType: APPLY_PATCH};
+  try {
+    return await write(rendered.kind, 'PATCH', `${objectPath(rendered)}&force=true`, request, options);
+  } catch (error) {
+    if (error instanceof ApiError && error.status === 422) return undefined;
+    throw error;
+  }
+}
+
+async function replace(rendered: Rendered, uid: string | undefined, options: WriterOptions): Promise<void> {
+  const fields = Object.entries(rendered.content);
   const body = [
-    {op: 'test', path: '/metadata/uid', value: applied.metadata.uid},
-    ...Object.entries(content).map(([field, value]) => ({op: 'add', path: `/${field}`, value})),
+    {op: 'test', path: '/metadata/uid', value: uid},
+    ...fields.map(([field, value]) => ({op: 'add', path: `/${field}`, value})),
   ];
-  await write(kind, 'PATCH', path, {body, contentType: JSON_PATCH}, options);
+  await write(rendered.kind, 'PATCH', objectPath(rendered), {body, contentType: JSON_PATCH}, options);
 }
 
 async function deleteObject(action: DeleteObject, options: WriterOptions): Promise<void> {

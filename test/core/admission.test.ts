@@ -59,7 +59,7 @@ const ALWAYS = [`${VAP} names`, `${VAP}Binding names`, `${VAP} durations`, `${VA
 const HOLDERS = [`${VAP} holders`, `${VAP}Binding holders`];
 const MUTATION = [`${MAP} pods`, `${MAP}Binding pods`];
 const GUARD = [`${VAP} pods`, `${VAP}Binding pods`];
-const SETS_GUARD = [`${VAP} pods`, `${VAP}Binding pods-sets`];
+const SETS_GUARD = [`${VAP} pods`, `${VAP}Binding pods.sets`];
 
 const OBJECTS: [what: string, rules: Rules, expected: string[]][] = [
   ['the defaults', policy().rules(), ALWAYS],
@@ -78,7 +78,7 @@ const OBJECTS: [what: string, rules: Rules, expected: string[]][] = [
   [
     'a policy that injects into all kinds',
     policy().forKinds('Deployment', 'StatefulSet', 'DaemonSet').injecting().rules(),
-    [...ALWAYS, ...MUTATION, ...GUARD, `${VAP}Binding pods-sets`],
+    [...ALWAYS, ...MUTATION, ...GUARD, `${VAP}Binding pods.sets`],
   ],
   [
     'a policy that injects into kinds whose Pods do not name them',
@@ -258,11 +258,13 @@ const withName = (name: string, labels: Labels) => ({...labels, 'kubernetes.io/m
 function scopesOf(objects: readonly Rendered[], name: string, labels: Labels): string[] {
   return objects.flatMap(({kind, name: objectName, content}) => {
     if (!kind.endsWith('Binding')) return [];
-    const {matchResources, paramRef, policyName} = content.spec as BindingSpec;
+    const {matchResources, paramRef} = content.spec as BindingSpec;
     const matches = compileSelector(matchResources.namespaceSelector, 'namespaceSelector');
     if (typeof matches === 'string') throw new Error(matches);
     if (!matches(withName(name, labels))) return [];
-    return [`${objectName.slice(policyName.length) || 'main'} ${paramRef.parameterNotFoundAction}`];
+    // leasepolicy-names.system-payments: what stands behind the part.
+    const suffix = /^leasepolicy-[a-z]+(\.[a-z]+)?-/.exec(objectName)?.[1] ?? 'main';
+    return [`${suffix} ${paramRef.parameterNotFoundAction}`];
   });
 }
 
@@ -282,7 +284,7 @@ const SCOPES: [what: string, rules: Rules, governsSystem: boolean, places: Place
       ['kube-system', {}, []],
       ['kube-public', {}, []],
       ['kube-node-lease', {}, []],
-      [OPERATOR, {}, ['-system Allow']],
+      [OPERATOR, {}, ['.system Allow']],
     ],
   ],
   [
@@ -292,11 +294,11 @@ const SCOPES: [what: string, rules: Rules, governsSystem: boolean, places: Place
     [
       ['shop', {team: 'a'}, ['main Deny']],
       ['shop', {}, []],
-      ['kube-system', {team: 'a'}, ['-system Allow']],
+      ['kube-system', {team: 'a'}, ['.system Allow']],
       ['kube-system', {}, []],
       ['kube-public', {team: 'a'}, ['main Deny']],
       ['kube-node-lease', {team: 'a'}, []],
-      [OPERATOR, {team: 'a'}, ['-system Allow']],
+      [OPERATOR, {team: 'a'}, ['.system Allow']],
     ],
   ],
   [
@@ -314,10 +316,10 @@ const SCOPES: [what: string, rules: Rules, governsSystem: boolean, places: Place
     fixed.rules(),
     true,
     [
-      ['leases', {}, ['-fixed Deny']],
+      ['leases', {}, ['.fixed Deny']],
       ['shop', {}, ['main Deny']],
       ['kube-system', {}, []],
-      [OPERATOR, {}, ['-system Allow']],
+      [OPERATOR, {}, ['.system Allow']],
     ],
   ],
   [
@@ -325,8 +327,8 @@ const SCOPES: [what: string, rules: Rules, governsSystem: boolean, places: Place
     fixedOwn.rules(),
     false,
     [
-      ['leases', {}, ['-fixed Deny']],
-      ['leases', {team: 'a'}, ['-fixed Deny']],
+      ['leases', {}, ['.fixed Deny']],
+      ['leases', {team: 'a'}, ['.fixed Deny']],
       ['shop', {team: 'a'}, ['main Deny']],
       ['shop', {}, []],
     ],
@@ -336,7 +338,7 @@ const SCOPES: [what: string, rules: Rules, governsSystem: boolean, places: Place
     deny.leasesIn('kube-system').hashing('namespace', 'name').rules(),
     true,
     [
-      ['kube-system', {}, ['-fixed Allow']],
+      ['kube-system', {}, ['.fixed Allow']],
       ['shop', {}, ['main Deny']],
     ],
   ],
@@ -345,7 +347,7 @@ const SCOPES: [what: string, rules: Rules, governsSystem: boolean, places: Place
     deny.leasesIn(OPERATOR).hashing('namespace', 'name').rules(),
     true,
     [
-      [OPERATOR, {}, ['-fixed Allow']],
+      [OPERATOR, {}, ['.fixed Allow']],
       ['shop', {}, ['main Deny']],
     ],
   ],
@@ -524,4 +526,18 @@ test('the labels of workloads and namespaces stand in no expression', t => {
   const selector = {matchLabels: {'hostile-key': 'hostile-value'}};
   const rules = everything.selecting(selector).inNamespaces(selector).rules();
   for (const text of texts(rendered(rules))) t.notRegex(text, /hostile/);
+});
+
+test('no two policies give an object the same name', t => {
+  const names = ['payments', 'payments-system', 'system-payments', 'payments-fixed', 'payments-sets'].flatMap(
+    name => {
+      const rules = policy(name).enforcing({names: 'Deny', holders: 'Deny'}).injecting().leasesIn('leases');
+      const parts = renderAdmission(
+        rules.hashing('namespace', 'name').rules(),
+        admissionContext({governsSystem: true}),
+      );
+      return parts.flatMap(({objects}) => objects.map(each => `${each.kind} ${each.name}`));
+    },
+  );
+  t.is(new Set(names).size, names.length);
 });

@@ -105,6 +105,12 @@ test('a workload that can have no name gets the finding that says why', t => {
   t.like(findings, {length: 1, 0: {reason: 'InvalidName', about: ABOUT}});
 });
 
+test('where no registry allows a name yet the Lease waits a moment', t => {
+  const {actions, findings, requeueAfterMs} = plan({namespace: 'unregistered'});
+  t.deepEqual([actions, findings], [[], []]);
+  t.true(requeueAfterMs !== undefined && requeueAfterMs <= 1000);
+});
+
 const GOING: Record<string, Partial<WorkloadObservation>> = {
   'that is gone': {workload: undefined},
   'that is being deleted': {workload: workload('api').beingDeleted()},

@@ -18,23 +18,33 @@ const reasons = async (stage: Stage) => {
 test('an exemption covers its exact name, stands in the registry, and ends by itself', async t => {
   const stage = await setStage(t);
   await stage.apply(namespace('shop'), deployment('shop', 'api'), lease('built-in'), lease('built-in-2'));
-  const until = new Date(Date.now() + 8_000).toISOString();
+  await startLeader(stage);
+  const until = new Date(Date.now() + 10_000).toISOString();
   const exempt = [{namespace: '*', name: 'built-in', reason: 'the name is built in', until}];
   await stage.apply(policy('payments', {naming: {prefix: 'payments'}, enforcement: {exempt}}));
-  await startLeader(stage);
+  const other = 'MisnamedLease Lease/shop/built-in-2';
   await eventually(
-    'the other one only',
-    async () => (await reasons(stage))?.join() === 'MisnamedLease Lease/shop/built-in-2',
+    'the other one, and that the exemption ends',
+    async () => `${await reasons(stage)}` === `ExemptionEnding LeasePolicy/payments,${other}`,
   );
-  await eventually('the registry', async () => (await stage.registry('shop'))?.exempt.join() === 'built-in');
+  const registry = await eventually('the registry', async () => {
+    const spec = await stage.registry('shop');
+    return spec?.exempt.join() === 'built-in' && 'payments-14c2529eb4' in spec.names && spec;
+  });
+  t.deepEqual(registry.exemptUntil, {'built-in': until.replace(/\.\d+Z$/, 'Z')});
+  t.is(registry.allowed, 'payments-14c2529eb4, built-in');
   t.true(Date.now() < Date.parse(until), 'the exemption was seen while it lasted');
 
-  await eventually('both', async () => (await reasons(stage))?.length === 2);
+  await eventually(
+    'both',
+    async () => `${await reasons(stage)}` === `MisnamedLease Lease/shop/built-in,${other}`,
+  );
   await eventually(
     'the registry without it',
     async () => (await stage.registry('shop'))?.exempt.length === 0,
   );
   t.true(Date.now() >= Date.parse(until));
+  t.like(await stage.registry('shop'), {exemptUntil: {}, allowed: 'payments-14c2529eb4'});
 });
 
 test('a duration outside the bounds is a finding, but not that of a release', async t => {

@@ -297,6 +297,21 @@ test('an object that somebody else manages under our name is left alone', async 
   t.deepEqual(told.done, []);
 });
 
+test('an object of ours that the server refuses together with what somebody else has added is replaced', async t => {
+  const api = await ApiServer.start(t);
+  api.expect(
+    `PATCH ${CHECK}?${MANAGER}&force=true`,
+    refusal(422, 'Invalid', 'must not contain both Deny and Warn'),
+  );
+  const replacing = api.expect(`PATCH ${CHECK}?${MANAGER}`, json(live(check)));
+  const {options, told} = writer(api);
+  await apply([{...applyObject, uid: 'check-uid'}], options);
+  const {body, headers} = await replacing.received;
+  t.is(headers['content-type'], 'application/json-patch+json');
+  t.deepEqual((body as object[])[0], {op: 'test', path: '/metadata/uid', value: 'check-uid'});
+  t.deepEqual(told.done, ['applyObject']);
+});
+
 test('an object of ours is repaired by force, bound to its uid', async t => {
   const api = await ApiServer.start(t);
   const exchange = api.expect(`PATCH ${GRANT}?${MANAGER}&force=true`, json(live(grant)));

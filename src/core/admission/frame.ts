@@ -84,7 +84,13 @@ export function validating(rules: Rules, {owner}: AdmissionContext, check: Check
     const validationActions = check.action === 'Audit' ? ['Audit'] : [check.action, 'Audit'];
     const missing = check.action === 'Deny' && check.failurePolicy === 'Fail' ? whenMissing : 'Allow';
     const content = {spec: {...bindingSpec(name, scope, missing), validationActions}};
-    return {kind: 'ValidatingAdmissionPolicyBinding', name: `${name}${suffix}`, policy, owner, content};
+    return {
+      kind: 'ValidatingAdmissionPolicyBinding',
+      name: objectName(`${check.part}${suffix}`, policy),
+      policy,
+      owner,
+      content,
+    };
   });
   return [{kind: 'ValidatingAdmissionPolicy', name, policy, owner, content: {spec}}, ...bindings];
 }
@@ -149,11 +155,11 @@ export function leaseScopes({scope, lease}: Rules, context: AdmissionContext): B
   const ofSystem = lenient.filter(name => name !== fixed && !left.includes(name));
   if (context.governsSystem && ofSystem.length > 0) {
     const namespaces = restricted(scope.namespaces, 'In', ofSystem);
-    scopes.push({suffix: '-system', namespaces, whenMissing: 'Allow'});
+    scopes.push({suffix: '.system', namespaces, whenMissing: 'Allow'});
   }
   if (fixed !== '') {
     const whenMissing = lenient.includes(fixed) ? 'Allow' : 'Deny';
-    scopes.push({suffix: '-fixed', namespaces: restricted({}, 'In', [fixed]), whenMissing});
+    scopes.push({suffix: '.fixed', namespaces: restricted({}, 'In', [fixed]), whenMissing});
   }
   return scopes;
 }

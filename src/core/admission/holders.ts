@@ -116,8 +116,11 @@ const isItsAccount = (terms: Terms) => cel`request.userInfo.username == ${accoun
  * A Pod that holds the Lease goes on renewing it, and can give it up, when its workload's service account changes in the
  * middle of a rollout.
  */
-const holdsItself = ({pod, holder, before, ...terms}: Terms) =>
-  cel`(${pod} != "" && ${before} != "" && (${holder} == ${before} || ${holder} == "") && request.userInfo.username.startsWith(${accounts({pod, holder, before, ...terms})}))`;
+function holdsItself(terms: Terms): Cel {
+  const {pod, holder, before} = terms;
+  const goesOn = cel`${before} != "" && (${holder} == ${before} || ${holder} == "")`;
+  return cel`(${pod} != "" && ${goesOn} && request.userInfo.username.startsWith(${accounts(terms)}) && ${isItsPod(terms)})`;
+}
 
 /** What controllers make hashes and random endings of: no vowels and no look-alikes (SafeEncodeString in apimachinery). */
 const SAFE = '[bcdfghjklmnpqrstvwxz2456789]';

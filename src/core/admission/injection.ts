@@ -170,7 +170,7 @@ function guardScopes(rules: Rules, {operator}: AdmissionContext, kinds: readonly
   const never = [...new Set([...apart(rules), ...lenientNamespaces(operator.namespace)])];
   const labels = [...new Set(kinds.map(kind => POD_LABEL[kind] ?? ''))];
   return labels.map(key => ({
-    suffix: key === 'pod-template-hash' ? '' : '-sets',
+    suffix: key === 'pod-template-hash' ? '' : '.sets',
     namespaces: restricted(rules.scope.namespaces, 'NotIn', never),
     objects: {matchExpressions: [{key, operator: 'Exists'}]},
     whenMissing: 'Deny',
