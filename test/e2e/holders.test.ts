@@ -433,8 +433,12 @@ test.serial('a rename hands over from one name to the other while nobody else ma
     const renewTime = (await stage.lease('shop', renamed))?.spec?.renewTime ?? '';
     return Date.parse(renewTime) - Date.parse(before ?? '') > 2_000;
   });
-  t.true(oldLeader.running);
-  t.false(newLeader.lines.some(leads));
+  t.deepEqual(
+    oldLeader.lines.filter(line => line.event === 'lost'),
+    [],
+    'the old leader goes on',
+  );
+  t.deepEqual(newLeader.lines.filter(leads), []);
 
   await oldLeader.stop();
   await newLeader.line('leading', leads);
