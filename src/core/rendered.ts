@@ -90,8 +90,8 @@ export function isAsRendered(rendered: Rendered, view: RenderedView): boolean {
 }
 
 /**
- * What has to be written, in an order in which nothing is refused in between: what is not wanted any more goes last
- * first, so that a binding goes before its policy; then the others come first to last.
+ * What has to be written, in an order that leaves no gap: the new comes, a policy before its binding; then what is not
+ * wanted any more goes, a binding before its policy.
  */
 export function difference(wanted: readonly Rendered[], live: readonly RenderedView[]): Action[] {
   const idOf = ({kind, namespace = '', name}: Rendered | RenderedView) => `${kind} ${namespace}/${name}`;
@@ -99,7 +99,6 @@ export function difference(wanted: readonly Rendered[], live: readonly RenderedV
   const kept = new Set(wanted.map(idOf));
   const removed = live.filter(view => !kept.has(idOf(view))).toSorted((a, b) => rank(b.kind) - rank(a.kind));
   return [
-    ...removed.map(deleting),
     ...wanted.flatMap((rendered): Action[] => {
       const view = views.get(idOf(rendered));
       if (!view) return [applying(rendered, undefined)];
@@ -108,6 +107,7 @@ export function difference(wanted: readonly Rendered[], live: readonly RenderedV
       const isFixed = !isDeepStrictEqual(view.content.roleRef, rendered.content.roleRef);
       return isFixed ? [deleting(view), applying(rendered, undefined)] : [applying(rendered, view.uid)];
     }),
+    ...removed.map(deleting),
   ];
 }
 

@@ -17,14 +17,16 @@ export type AdmissionContext = {
   readonly governsSystem: boolean;
 };
 
+export type Operation = 'CREATE' | 'UPDATE';
+
 /** A rule of the API server's; its part is in the names of the objects. */
 export type Check = {
-  readonly part: 'names' | 'durations' | 'holders' | 'pods';
+  readonly part: 'names' | 'writes' | 'durations' | 'holders' | 'pods';
   readonly action: EnforcementAction;
   /** Only Deny may fail; a request is never refused because a warning could not be made. */
   readonly failurePolicy: FailurePolicy;
   readonly resource: {readonly group: string; readonly plural: string};
-  readonly operations: readonly ('CREATE' | 'UPDATE')[];
+  readonly operations: readonly Operation[];
   /**
    * Requests for which one of these is false are not looked at. They are one expression, in this order: each further
    * one, and even more the rest of the policy, costs every request some tens of microseconds.
@@ -36,17 +38,31 @@ export type Check = {
   readonly scopes: readonly BoundScope[];
 };
 
+/** A rule about writes of the Leases of a policy. */
+export type WriteRule = Pick<Check, 'action' | 'failurePolicy' | 'validations'> &
+  Partial<Pick<Check, 'variables' | 'auditAnnotations'>> & {
+    readonly part: 'durations' | 'holders';
+    readonly field: 'durationSeconds' | 'holders';
+    /** Whether a write of a Lease of the policy breaks the rule, without the variables. */
+    readonly isBroken: Cel;
+  };
+
 /** A part of the namespaces, with what happens where the registry is missing. */
 export type BoundScope = {
   /** What is added to the name of the binding. */
   readonly suffix: string;
   readonly namespaces: LabelSelector;
   readonly objects?: LabelSelector;
+  /** Fewer than those of the policy. */
+  readonly operations?: readonly Operation[];
   readonly whenMissing: 'Allow' | 'Deny';
 };
 
 export const LEASES = {group: 'coordination.k8s.io', plural: 'leases'} as const;
 export const PARAM_KIND = {apiVersion: `${GROUP}/${VERSION}`, kind: 'LeaseRegistry'};
+
+/** What the registry says of the Lease. */
+export const ENTRY = cel`params.spec.names[object.metadata.name]`;
 
 export const objectName = (part: string, policy: string) => `leasepolicy-${part}-${policy}`;
 
@@ -64,14 +80,14 @@ export function validating(rules: Rules, {owner}: AdmissionContext, check: Check
       resourceRules: [resourceRule(check)],
     },
     matchConditions: named({concerned: allOf(check.conditions)}),
-    ...(check.variables ? {variables: named(check.variables)} : {}),
+    ...(hasAny(check.variables) ? {variables: named(check.variables)} : {}),
     validations: check.validations.map(({holds, fallback, message}) => ({
       expression: holds.text,
       message: fallback,
       messageExpression: message.text,
       reason: 'Forbidden',
     })),
-    ...(check.auditAnnotations
+    ...(hasAny(check.auditAnnotations)
       ? {
           auditAnnotations: Object.entries(check.auditAnnotations).map(([key, {text}]) => ({
             key,
@@ -80,17 +96,14 @@ export function validating(rules: Rules, {owner}: AdmissionContext, check: Check
         }
       : {}),
   };
-  const bindings = check.scopes.map(({suffix, whenMissing, ...scope}): Rendered => {
+  const bindings = check.scopes.map((scope): Rendered => {
     const validationActions = check.action === 'Audit' ? ['Audit'] : [check.action, 'Audit'];
-    const missing = check.action === 'Deny' && check.failurePolicy === 'Fail' ? whenMissing : 'Allow';
-    const content = {spec: {...bindingSpec(name, scope, missing), validationActions}};
-    return {
-      kind: 'ValidatingAdmissionPolicyBinding',
-      name: objectName(`${check.part}${suffix}`, policy),
-      policy,
-      owner,
-      content,
-    };
+    const missing = check.action === 'Deny' && check.failurePolicy === 'Fail' ? scope.whenMissing : 'Allow';
+    const {operations} = scope;
+    const resourceRules = operations ? [resourceRule({...check, operations})] : undefined;
+    const content = {spec: {...bindingSpec(name, {...scope, resourceRules}, missing), validationActions}};
+    const bindingName = objectName(`${check.part}${scope.suffix}`, policy);
+    return {kind: 'ValidatingAdmissionPolicyBinding', name: bindingName, policy, owner, content};
   });
   return [{kind: 'ValidatingAdmissionPolicy', name, policy, owner, content: {spec}}, ...bindings];
 }
@@ -103,17 +116,27 @@ export function resourceRule({resource, operations}: Pick<Check, 'resource' | 'o
 export const named = (expressions: Readonly<Record<string, Cel>>) =>
   Object.entries(expressions).map(([name, {text}]) => ({name, expression: text}));
 
+type Bound = Pick<BoundScope, 'namespaces' | 'objects'> & {resourceRules?: readonly object[] | undefined};
+
 export function bindingSpec(
   policyName: string,
-  {namespaces, objects = {}}: Pick<BoundScope, 'namespaces' | 'objects'>,
+  {namespaces, objects = {}, resourceRules}: Bound,
   parameterNotFoundAction: 'Allow' | 'Deny',
 ) {
   return {
     policyName,
     paramRef: {name: REGISTRY_NAME, parameterNotFoundAction},
-    matchResources: {matchPolicy: 'Equivalent', namespaceSelector: namespaces, objectSelector: objects},
+    matchResources: {
+      matchPolicy: 'Equivalent',
+      namespaceSelector: namespaces,
+      objectSelector: objects,
+      ...(resourceRules ? {resourceRules} : {}),
+    },
   };
 }
+
+const hasAny = <T extends object>(record: T | undefined): record is T =>
+  record !== undefined && Object.keys(record).length > 0;
 
 const NAMESPACE_NAME = 'kubernetes.io/metadata.name';
 

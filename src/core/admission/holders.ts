@@ -1,17 +1,16 @@
 /** Holders: a Lease of a policy is written by its workload, and by nobody else. */
 import {type Cel, cel, where} from '../cel.ts';
-import type {Rendered} from '../rendered.ts';
 import type {Rules} from '../rules.ts';
-import {type AdmissionContext, exclusions, LEASES, leaseScopes, validating} from './frame.ts';
+import {ENTRY, type WriteRule} from './frame.ts';
+
+const WRITES_RECORD = cel`(oldObject == null ? has(object.spec) && has(object.spec.holderIdentity) && object.spec.holderIdentity != "" : has(object.spec) != has(oldObject.spec) || has(object.spec) && object.spec != oldObject.spec)`;
 
 /** A longer holder is refused unread, so that no text can make an expression cost more than the server allows. */
 const HOLDER_MOST = 1024;
 
 /** What the rule speaks of. */
 type Terms = {
-  /** The registry's entry of the Lease. */
-  readonly entry: Cel;
-  /** Its subject, in parts: kind and name, or kind, namespace and name. */
+  /** The subject in the registry, in parts: kind and name, or kind, namespace and name. */
   readonly subject: Cel;
   /** The Pod to which the token is bound, or "". */
   readonly pod: Cel;
@@ -20,47 +19,36 @@ type Terms = {
   readonly before: Cel;
 };
 
-const ENTRY = cel`params.spec.names[object.metadata.name]`;
 const POD_NAME = 'authentication.kubernetes.io/pod-name';
 const POD = cel`(has(request.userInfo.extra) && ${POD_NAME} in request.userInfo.extra ? request.userInfo.extra[${POD_NAME}][0] : "")`;
 const HOLDER = cel`(has(object.spec) && has(object.spec.holderIdentity) ? object.spec.holderIdentity : "")`;
 const BEFORE = cel`(oldObject != null && has(oldObject.spec) && has(oldObject.spec.holderIdentity) ? oldObject.spec.holderIdentity : "")`;
 
 /**
- * What counts as a write is a change of spec; labels are anybody's. Members of system:masters pass, and the audit log
- * has an annotation when one of them did what is refused to others. By default an error lets a renewal pass.
- *
- * Nearly every write is a right one. So the rule stands in the condition already, where it costs a renewal one
- * expression; only a request that breaks it comes to the validations, which say how.
+ * What counts as a write is a change of spec; labels are anybody's, but ours. Members of system:masters pass, and the
+ * audit log has an annotation when one of them did what is refused to others.
  */
-export function renderHolders(rules: Rules, context: AdmissionContext): Rendered[] {
-  const {holders, failurePolicy} = rules.enforcement;
-  if (holders === 'Off') return [];
+export function holderRule({policy, enforcement}: Rules): WriteRule | undefined {
+  const {holders, failurePolicy} = enforcement;
+  if (holders === 'Off') return undefined;
   const told: Terms = {
-    entry: cel`variables.entry`,
     subject: cel`variables.subject`,
     pod: cel`variables.pod`,
     holder: cel`variables.holder`,
     before: cel`variables.before`,
   };
   const account = accountOf(told);
-  const whose = cel`"Lease " + object.metadata.name + " is that of " + variables.entry.subject + ${` (LeasePolicy ${rules.policy}): `}`;
-  const passes = (holds: Cel) => cel`variables.breaksGlass || ${holds}`;
-  return validating(rules, context, {
+  const whose = cel`"Lease " + object.metadata.name + " is that of " + ${ENTRY}.subject + ${` (LeasePolicy ${policy}): `}`;
+  const passes = (holds: Cel) => cel`!variables.writes || variables.breaksGlass || ${holds}`;
+  return {
     part: 'holders',
+    field: 'holders',
     action: holders,
     failurePolicy: failurePolicy.holders,
-    resource: LEASES,
-    operations: ['CREATE', 'UPDATE'],
-    conditions: [
-      cel`oldObject == null ? ${HOLDER} != "" : has(object.spec) != has(oldObject.spec) || has(object.spec) && object.spec != oldObject.spec`,
-      cel`object.metadata.name in params.spec.names && ${ENTRY}.policy == ${rules.policy}`,
-      cel`!${isByItsWorkload()}`,
-      ...exclusions(context),
-    ],
+    isBroken: cel`(${WRITES_RECORD} && !${isByItsWorkload()})`,
     variables: {
-      entry: ENTRY,
-      subject: cel`variables.entry.subject.split("/")`,
+      writes: WRITES_RECORD,
+      subject: cel`${ENTRY}.subject.split("/")`,
       pod: POD,
       holder: HOLDER,
       before: BEFORE,
@@ -84,21 +72,14 @@ export function renderHolders(rules: Rules, context: AdmissionContext): Rendered
       },
     ],
     auditAnnotations: {
-      'break-glass': cel`variables.breaksGlass ? request.userInfo.username + " wrote a Lease that only " + ${account} + " may write" : ""`,
+      'break-glass': cel`variables.writes && variables.breaksGlass && !((${isItsAccount(told)} || ${holdsItself(told)}) && ${isItsPod(told)} && ${namesPod(told)}) ? request.userInfo.username + " wrote a Lease that only " + ${account} + " may write" : ""`,
     },
-    scopes: leaseScopes(rules, context).map(scope => ({...scope, whenMissing: 'Allow'})),
-  });
+  };
 }
 
 /** The whole rule in one expression, without the variables of the validations. */
 function isByItsWorkload(): Cel {
-  const terms: Terms = {
-    entry: ENTRY,
-    subject: cel`subject`,
-    pod: cel`pod`,
-    holder: cel`holder`,
-    before: cel`before`,
-  };
+  const terms: Terms = {subject: cel`subject`, pod: cel`pod`, holder: cel`holder`, before: cel`before`};
   const holds = cel`(${isItsAccount(terms)} || ${holdsItself(terms)}) && ${isItsPod(terms)} && ${namesPod(terms)}`;
   const bound = where('holder', HOLDER, where('before', BEFORE, holds));
   return where('subject', cel`${ENTRY}.subject.split("/")`, where('pod', POD, bound));
@@ -109,7 +90,7 @@ const workload = ({subject}: Terms) => cel`${subject}[size(${subject}) - 1]`;
 const home = ({subject}: Terms) => cel`(size(${subject}) == 3 ? ${subject}[1] : request.namespace)`;
 const accounts = (terms: Terms) => cel`"system:serviceaccount:" + ${home(terms)} + ":"`;
 
-const accountOf = (terms: Terms) => cel`${accounts(terms)} + ${terms.entry}.serviceAccount`;
+const accountOf = (terms: Terms) => cel`${accounts(terms)} + ${ENTRY}.serviceAccount`;
 const isItsAccount = (terms: Terms) => cel`request.userInfo.username == ${accountOf(terms)}`;
 
 /**

@@ -1,0 +1,82 @@
+/** Writes: what of a policy's Leases may be written, by whom. */
+import {LABELS} from '../../api/objects.ts';
+import {type Cel, cel} from '../cel.ts';
+import type {Rendered} from '../rendered.ts';
+import type {Rules} from '../rules.ts';
+import {durationRule} from './durations.ts';
+import {
+  type AdmissionContext,
+  type BoundScope,
+  ENTRY,
+  exclusions,
+  LEASES,
+  leaseScopes,
+  validating,
+  type WriteRule,
+} from './frame.ts';
+import {holderRule} from './holders.ts';
+
+/**
+ * Rules with the same action are one object, and whether one of them is broken is one expression in its condition:
+ * nearly every write is a right one, and it costs the API server no more than that. By default an error lets a renewal
+ * pass.
+ */
+export function renderWrites(rules: Rules, context: AdmissionContext): {part: string; objects: Rendered[]}[] {
+  const all = [durationRule(rules), holderRule(rules)].filter(rule => rule !== undefined);
+  const [first, second] = all;
+  const isOne = first?.action === second?.action && first?.failurePolicy === second?.failurePolicy;
+  const groups = isOne ? [all] : all.map(rule => [rule]);
+  return groups.map(group => ({
+    part: group.map(({field}) => `enforcement.${field}`).join(' and '),
+    objects: renderGroup(group, rules, context),
+  }));
+}
+
+function renderGroup(group: readonly WriteRule[], rules: Rules, context: AdmissionContext): Rendered[] {
+  const [first] = group;
+  if (!first) return [];
+  const {action, failurePolicy, part} = first;
+  const broken = cel`${losesLabel(rules)} || ${group.map(rule => rule.isBroken).reduce((a, b) => cel`${a} ||\n${b}`)}`;
+  return validating(rules, context, {
+    part: group.length > 1 ? 'writes' : part,
+    action,
+    failurePolicy,
+    resource: LEASES,
+    operations: ['CREATE', 'UPDATE'],
+    conditions: [isOfPolicy(rules), broken, ...exclusions(context)],
+    variables: Object.assign({}, ...group.map(({variables}) => variables)),
+    validations: [labelValidation(rules), ...group.flatMap(({validations}) => validations)],
+    auditAnnotations: Object.assign({}, ...group.map(({auditAnnotations}) => auditAnnotations)),
+    scopes: leaseScopes(rules, context).flatMap(scope => writeScopes(rules, scope)),
+  });
+}
+
+const isOfPolicy = ({policy}: Rules) =>
+  cel`object.metadata.name in params.spec.names && ${ENTRY}.policy == ${policy}`;
+
+/**
+ * A Lease that exists is found by its label, so that a write is looked at for its own policy alone, however many there
+ * are. One that is not adopted has no label. Leases that are missing in the registry are nobody's.
+ */
+function writeScopes({policy, lease}: Rules, {suffix, namespaces}: BoundScope): BoundScope[] {
+  const common = {namespaces, whenMissing: 'Allow'} as const;
+  if (!lease.adopt) return [{...common, suffix}];
+  const objects = {matchLabels: {[LABELS.policy]: policy}};
+  return [
+    {...common, suffix, operations: ['UPDATE'], objects},
+    {...common, suffix: `${suffix}.create`, operations: ['CREATE']},
+  ];
+}
+
+/** By its label a Lease is found: who takes that away could then write what he likes. */
+function losesLabel({policy}: Rules): Cel {
+  const has = (object: Cel) =>
+    cel`(has(${object}.metadata.labels) && ${LABELS.policy} in ${object}.metadata.labels && ${object}.metadata.labels[${LABELS.policy}] == ${policy})`;
+  return cel`(oldObject != null && ${has(cel`oldObject`)} && !${has(cel`object`)})`;
+}
+
+const labelValidation = (rules: Rules) => ({
+  holds: cel`!${losesLabel(rules)}`,
+  fallback: `the label ${LABELS.policy} is written by the operator alone`,
+  message: cel`"Lease " + object.metadata.name + ${` is one of LeasePolicy ${rules.policy}: its label ${LABELS.policy} is written by the operator alone, leave it as it is`}`,
+});
