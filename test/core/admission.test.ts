@@ -11,7 +11,7 @@ import {isAsRendered, type Rendered} from '../../src/core/rendered.ts';
 import type {Rules} from '../../src/core/rules.ts';
 import {compileSelector, type Labels} from '../../src/core/selector.ts';
 import {admissionContext, policy, served} from '../support/builders.ts';
-import {read} from './cel-text.ts';
+import {evaluate, read} from './cel-text.ts';
 
 const VAP = 'ValidatingAdmissionPolicy';
 const MAP = 'MutatingAdmissionPolicy';
@@ -22,7 +22,8 @@ function rendered(rules: Rules, given: Partial<AdmissionContext> = {}): Rendered
 /** The objects of one part, such as injection. */
 function partOf(part: string, rules: Rules, given: Partial<AdmissionContext> = {}): Rendered[] {
   const found = renderAdmission(rules, admissionContext(given)).find(each => each.part === part);
-  return [...(found?.objects ?? [])];
+  if (!found) throw new Error(`there is no part ${part}`);
+  return [...found.objects];
 }
 const titles = (objects: readonly Rendered[]) =>
   objects.map(({kind, name}) => `${kind} ${name.replace('leasepolicy-', '').replace('-payments', '')}`);
@@ -30,14 +31,21 @@ const titles = (objects: readonly Rendered[]) =>
 type BindingSpec = {
   policyName: string;
   paramRef: {name: string; parameterNotFoundAction: string};
-  matchResources: {namespaceSelector: LabelSelector; objectSelector: LabelSelector; matchPolicy: string};
+  matchResources: {
+    namespaceSelector: LabelSelector;
+    objectSelector: LabelSelector;
+    matchPolicy: string;
+    resourceRules?: {operations: string[]; resources: string[]}[];
+  };
   validationActions?: string[];
 };
 type PolicySpec = {
   failurePolicy: string;
   matchConstraints: {resourceRules: {operations: string[]; resources: string[]}[]};
   matchConditions: {name: string; expression: string}[];
+  variables?: {name: string; expression: string}[];
   validations?: {expression: string; message: string; messageExpression: string; reason: string}[];
+  auditAnnotations?: {key: string; valueExpression: string}[];
 };
 const bindings = (objects: readonly Rendered[]) =>
   objects.filter(({kind}) => kind.endsWith('Binding')).map(({content}) => content.spec as BindingSpec);
@@ -53,17 +61,45 @@ const conditionOf = (objects: readonly Rendered[]) =>
     .matchConditions.map(each => each.expression)
     .join(' && ');
 
+/** The operands of the outermost &&, one a line. */
+const conjuncts = (objects: readonly Rendered[]) => conditionOf(objects).slice(1, -1).split(') &&\n(');
+
 // Which objects there are
 
-const ALWAYS = [`${VAP} names`, `${VAP}Binding names`, `${VAP} durations`, `${VAP}Binding durations`];
-const HOLDERS = [`${VAP} holders`, `${VAP}Binding holders`];
+const DURATIONS_PART = 'enforcement.durationSeconds';
+const HOLDERS_PART = 'enforcement.holders';
+const WRITES_PART = 'enforcement.durationSeconds and enforcement.holders';
+
+/** A policy with a binding for updates and one for creations. */
+const written = (part: string) => [`${VAP} ${part}`, `${VAP}Binding ${part}`, `${VAP}Binding ${part}.create`];
+const NAMES = [`${VAP} names`, `${VAP}Binding names`];
+const ALWAYS = [...NAMES, ...written('durations')];
 const MUTATION = [`${MAP} pods`, `${MAP}Binding pods`];
 const GUARD = [`${VAP} pods`, `${VAP}Binding pods`];
 const SETS_GUARD = [`${VAP} pods`, `${VAP}Binding pods.sets`];
 
 const OBJECTS: [what: string, rules: Rules, expected: string[]][] = [
   ['the defaults', policy().rules(), ALWAYS],
-  ['a policy that checks holders', policy().enforcing({holders: 'Audit'}).rules(), [...ALWAYS, ...HOLDERS]],
+  [
+    'a policy that checks holders as durations',
+    policy().enforcing({holders: 'Audit'}).rules(),
+    [...NAMES, ...written('writes')],
+  ],
+  [
+    'a policy that checks holders otherwise than durations',
+    policy().enforcing({holders: 'Deny'}).rules(),
+    [...ALWAYS, ...written('holders')],
+  ],
+  [
+    'a policy that checks holders as durations, and does not adopt',
+    policy().leases({adopt: false}).enforcing({holders: 'Audit'}).rules(),
+    [...NAMES, `${VAP} writes`, `${VAP}Binding writes`],
+  ],
+  [
+    'a policy that checks holders otherwise than durations, and does not adopt',
+    policy().leases({adopt: false}).enforcing({holders: 'Deny'}).rules(),
+    [...NAMES, `${VAP} durations`, `${VAP}Binding durations`, `${VAP} holders`, `${VAP}Binding holders`],
+  ],
   ['a policy that injects', policy().injecting().rules(), [...ALWAYS, ...MUTATION, ...GUARD]],
   [
     'a policy that injects and lets Pods start without',
@@ -102,28 +138,42 @@ const everything = policy()
   .leasesIn('leases')
   .hashing('namespace', 'kind', 'name');
 
-test('every object belongs to its policy, has a name of its own, and is as rendered once it is there', t => {
-  const objects = rendered(everything.rules(), {governsSystem: true});
-  t.is(new Set(objects.map(({kind, name}) => `${kind}/${name}`)).size, objects.length);
-  for (const each of objects) {
-    t.is(each.policy, 'payments');
-    t.is(each.owner.uid, 'policy-uid');
-    t.is(each.namespace, undefined);
-    t.true(isAsRendered(each, served(each)), each.name);
-  }
-});
+/** Everything there is, in each form that the checks of writes have. */
+const FORMS: [what: string, rules: Rules][] = [
+  ['durations and holders as one', everything.rules()],
+  ['durations and holders apart', everything.enforcing({holders: 'Warn'}).rules()],
+  ['durations and holders as one, without adoption', everything.leases({adopt: false}).rules()],
+  [
+    'durations and holders apart, without adoption',
+    everything.enforcing({holders: 'Warn'}).leases({adopt: false}).rules(),
+  ],
+];
 
-test('every binding is of a policy that is rendered before it, and names the registry', t => {
-  const seen = new Set<string>();
-  for (const {kind, name, content} of rendered(everything.rules(), {governsSystem: true})) {
-    if (!kind.endsWith('Binding')) seen.add(`${kind}Binding ${name}`);
-    else {
-      const {policyName, paramRef} = content.spec as BindingSpec;
-      t.true(seen.has(`${kind} ${policyName}`), name);
-      t.is(paramRef.name, 'leases');
+for (const [what, rules] of FORMS) {
+  test(`with ${what}, every object belongs to its policy, has a name of its own, and is as rendered once it is there`, t => {
+    const objects = rendered(rules, {governsSystem: true});
+    t.is(new Set(objects.map(({kind, name}) => `${kind}/${name}`)).size, objects.length);
+    for (const each of objects) {
+      t.is(each.policy, 'payments');
+      t.is(each.owner.uid, 'policy-uid');
+      t.is(each.namespace, undefined);
+      t.true(isAsRendered(each, served(each)), each.name);
     }
-  }
-});
+  });
+
+  test(`with ${what}, every binding is of the policy of its part, which is rendered before it, and names the registry`, t => {
+    const seen = new Set<string>();
+    for (const {kind, name, content} of rendered(rules, {governsSystem: true})) {
+      if (!kind.endsWith('Binding')) seen.add(`${kind}Binding ${name}`);
+      else {
+        const {policyName, paramRef} = content.spec as BindingSpec;
+        t.true(seen.has(`${kind} ${policyName}`), name);
+        t.is(policyName, name.replace(/\.[a-z.]+-/, '-'));
+        t.is(paramRef.name, 'leases');
+      }
+    }
+  });
+}
 
 test('only Pods of kinds that name their workload can be told', t => {
   for (const kind of ['Deployment', 'StatefulSet', 'DaemonSet']) t.true(canInject('apps/v1', kind), kind);
@@ -134,19 +184,284 @@ test('only Pods of kinds that name their workload can be told', t => {
 test('creations are checked for their name; creations and updates for duration and holder', t => {
   const rules = policy().enforcing({holders: 'Warn'}).injecting().rules();
   const operations = (part: string) => policySpec(partOf(part, rules)).matchConstraints.resourceRules[0];
+  const writes = {operations: ['CREATE', 'UPDATE'], resources: ['leases']};
   t.like(operations('enforcement.names'), {operations: ['CREATE'], resources: ['leases']});
-  t.like(operations('enforcement.durationSeconds'), {
-    operations: ['CREATE', 'UPDATE'],
-    resources: ['leases'],
-  });
-  t.like(operations('enforcement.holders'), {operations: ['CREATE', 'UPDATE'], resources: ['leases']});
+  t.like(operations(DURATIONS_PART), writes);
+  t.like(operations(HOLDERS_PART), writes);
   t.like(operations('injection'), {operations: ['CREATE'], resources: ['pods']});
+  const asOne = partOf(WRITES_PART, policy().enforcing({holders: 'Audit'}).rules());
+  t.like(policySpec(asOne).matchConstraints.resourceRules[0], writes);
 });
 
+// Durations and holders are one object or two
+
+const DENY_DURATIONS = {min: 1, max: 9, action: 'Deny'} as const;
+const failing = (durationSeconds: FailurePolicy, holders: FailurePolicy) => ({
+  failurePolicy: {names: 'Fail', durationSeconds, holders} as const,
+});
+const GROUPS: [
+  what: string,
+  enforcement: Parameters<ReturnType<typeof policy>['enforcing']>[0],
+  parts: string[],
+][] = [
+  ['the same action, that of names', {names: 'Warn', holders: 'Warn'}, [WRITES_PART]],
+  [
+    'the same action, which is not that of names',
+    {holders: 'Deny', durationSeconds: DENY_DURATIONS},
+    [WRITES_PART],
+  ],
+  [
+    'the same action and both Fail',
+    {names: 'Deny', holders: 'Deny', ...failing('Fail', 'Fail')},
+    [WRITES_PART],
+  ],
+  ['another action than names', {names: 'Deny', holders: 'Audit'}, [DURATIONS_PART, HOLDERS_PART]],
+  [
+    'the action of names, but not that of durations',
+    {names: 'Audit', holders: 'Audit', durationSeconds: DENY_DURATIONS},
+    [DURATIONS_PART, HOLDERS_PART],
+  ],
+  [
+    'the same action, and durations alone that Fail',
+    {names: 'Deny', holders: 'Deny', ...failing('Fail', 'Ignore')},
+    [DURATIONS_PART, HOLDERS_PART],
+  ],
+  [
+    'the same action, and holders alone that Fail',
+    {names: 'Deny', holders: 'Deny', ...failing('Ignore', 'Fail')},
+    [DURATIONS_PART, HOLDERS_PART],
+  ],
+  ['holders Off', {names: 'Deny', holders: 'Off'}, [DURATIONS_PART]],
+  [
+    'holders Off, and both Fail',
+    {names: 'Deny', holders: 'Off', ...failing('Fail', 'Fail')},
+    [DURATIONS_PART],
+  ],
+];
+const PART_NAMES: Readonly<Record<string, string>> = {
+  [WRITES_PART]: 'leasepolicy-writes-payments',
+  [DURATIONS_PART]: 'leasepolicy-durations-payments',
+  [HOLDERS_PART]: 'leasepolicy-holders-payments',
+};
+
+for (const [what, enforcement, parts] of GROUPS) {
+  test(`with ${what}, writes are checked by ${parts.length === 1 ? 'one object' : 'two objects'}`, t => {
+    const all = renderAdmission(policy().enforcing(enforcement).rules(), admissionContext());
+    t.deepEqual(
+      all.map(({part}) => part),
+      ['enforcement.names', ...parts, 'injection'],
+    );
+    for (const {part, objects} of all.slice(1, -1)) {
+      const policies = objects.filter(({kind}) => kind === VAP).map(({name}) => name);
+      t.deepEqual(policies, [PART_NAMES[part] as string]);
+    }
+  });
+}
+
+const asOne = policy().enforcing({names: 'Deny', holders: 'Deny'});
+const apart = asOne.enforcing({holders: 'Warn'});
+
+test('one object of two rules says what they say apart, and the label comes once', t => {
+  const both = partOf(WRITES_PART, asOne.rules());
+  const durations = partOf(DURATIONS_PART, apart.rules());
+  const holders = partOf(HOLDERS_PART, apart.rules());
+  const [label, ...others] = policySpec(both).validations ?? [];
+  t.deepEqual(policySpec(durations).validations?.[0], label);
+  t.deepEqual(policySpec(holders).validations?.[0], label);
+  const ofDurations = policySpec(durations).validations?.slice(1) ?? [];
+  const ofHolders = policySpec(holders).validations?.slice(1) ?? [];
+  t.deepEqual([ofDurations.length, ofHolders.length], [1, 3]);
+  t.deepEqual(others, [...ofDurations, ...ofHolders]);
+  t.deepEqual(policySpec(both).variables, policySpec(holders).variables);
+  t.deepEqual(policySpec(both).auditAnnotations, policySpec(holders).auditAnnotations);
+  t.deepEqual(
+    policySpec(both).auditAnnotations?.map(({key}) => key),
+    ['break-glass'],
+  );
+});
+
+test('what is looked at for its label or duration alone breaks no rule of holders, and no glass', t => {
+  const spec = policySpec(partOf(WRITES_PART, asOne.rules()));
+  const [, , ...ofHolders] = spec.validations ?? [];
+  t.is(ofHolders.length, 3);
+  for (const {expression} of ofHolders)
+    t.true(expression.startsWith('!variables.writes || variables.breaksGlass || '));
+  const [annotation] = spec.auditAnnotations ?? [];
+  t.true(annotation?.valueExpression.startsWith('variables.writes && variables.breaksGlass && !('));
+  // The condition asks the same before it asks by whom.
+  const writes = spec.variables?.find(({name}) => name === 'writes')?.expression;
+  t.true(conjuncts(partOf(HOLDERS_PART, apart.rules()))[1]?.includes(` || (${writes} && !`));
+});
+
+test('an object of durations alone has no variables and no annotations, not even empty ones', t => {
+  const spec = policySpec(partOf(DURATIONS_PART, apart.rules()));
+  t.false('variables' in spec);
+  t.false('auditAnnotations' in spec);
+});
+
+test('a write is looked at when it loses the label or breaks one of the rules of its object', t => {
+  const [ofPolicy, broken, ...exclusions] = conjuncts(partOf(WRITES_PART, asOne.rules()));
+  const [ofPolicyToo, durations, ...exclusionsToo] = conjuncts(partOf(DURATIONS_PART, apart.rules()));
+  const [, holders] = conjuncts(partOf(HOLDERS_PART, apart.rules()));
+  const [label, bounds] = policySpec(partOf(DURATIONS_PART, apart.rules())).validations ?? [];
+  // A validation is the negation of what the condition asks.
+  const [loses, isOut] = [label?.expression.slice(1), bounds?.expression.slice(1)];
+  t.is(durations, `${loses} || ${isOut}`);
+  t.true(holders?.startsWith(`${loses} || (`));
+  t.is(broken, `${durations} ||\n${holders?.slice(`${loses} || `.length)}`);
+  t.is(ofPolicy, ofPolicyToo);
+  t.deepEqual(exclusions, exclusionsToo);
+  t.is(exclusions.length, 4);
+});
+
+const POLICY_LABEL = 'leasepolicy.dev/policy';
+const entryOf = (policyName: string) => ({
+  spec: {names: {api: {policy: policyName, subject: 'Deployment/api'}}},
+});
+
+for (const [what, name, params, expected] of [
+  ['of the policy', 'api', entryOf('payments'), true],
+  ['of another policy', 'api', entryOf('billing'), false],
+  ['that the registry does not know', 'other', entryOf('payments'), false],
+] as const) {
+  test(`a Lease ${what} is ${expected ? '' : 'not '}looked at`, t => {
+    for (const part of [WRITES_PART, DURATIONS_PART, HOLDERS_PART]) {
+      const rules = part === WRITES_PART ? asOne : apart;
+      const [ofPolicy = ''] = conjuncts(partOf(part, rules.rules()));
+      t.is(evaluate(ofPolicy, {object: {metadata: {name}}, params}), expected, part);
+    }
+  });
+}
+
+// The label, by which the bindings find a Lease
+
+const OURS: Labels = {[POLICY_LABEL]: 'payments', team: 'a'};
+const GUARDED: [what: string, before: Labels | undefined, after: Labels | undefined, isRefused: boolean][] = [
+  ['leaves it', OURS, OURS, false],
+  ['changes another label', OURS, {...OURS, team: 'b'}, false],
+  ['takes it away', OURS, {team: 'a'}, true],
+  ['takes all labels away', OURS, undefined, true],
+  ['gives it to another policy', OURS, {...OURS, [POLICY_LABEL]: 'billing'}, true],
+  ['empties it', OURS, {...OURS, [POLICY_LABEL]: ''}, true],
+  ['adds it', {team: 'a'}, OURS, false],
+  ['adds it to none', undefined, OURS, false],
+  ['takes that of another policy away', {[POLICY_LABEL]: 'billing'}, {}, false],
+  ['replaces that of another policy', {[POLICY_LABEL]: 'billing'}, OURS, false],
+  ['has none before and after', undefined, undefined, false],
+];
+const metadata = (labels: Labels | undefined) => ({metadata: {name: 'api', ...(labels ? {labels} : {})}});
+
+for (const [what, before, after, isRefused] of GUARDED) {
+  test(`of the label of the policy, a write that ${what} is ${isRefused ? 'refused first' : 'let through'}`, t => {
+    const variables = {object: metadata(after), oldObject: metadata(before)};
+    const durations = partOf(DURATIONS_PART, apart.rules());
+    const [, broken = ''] = conjuncts(durations);
+    t.is(evaluate(broken, variables), isRefused);
+    for (const objects of [
+      partOf(WRITES_PART, asOne.rules()),
+      durations,
+      partOf(HOLDERS_PART, apart.rules()),
+    ]) {
+      const [guard] = policySpec(objects).validations ?? [];
+      t.is(evaluate(guard?.expression ?? '', variables), !isRefused);
+      t.true(conjuncts(objects)[1]?.startsWith(`${guard?.expression.slice(1)} || `));
+      t.regex(guard?.message ?? '', /leasepolicy\.dev\/policy is written by the operator alone/);
+      t.regex(guard?.messageExpression ?? '', /LeasePolicy payments: its label leasepolicy\.dev\/policy /);
+    }
+  });
+}
+
+test('a creation loses no label', t => {
+  for (const labels of [OURS, undefined]) {
+    const variables = {object: metadata(labels), oldObject: null};
+    const [guard] = policySpec(partOf(WRITES_PART, asOne.rules())).validations ?? [];
+    t.true(evaluate(guard?.expression ?? '', variables));
+  }
+});
+
+test('the label is guarded also where nothing is adopted, as what the operator creates has it', t => {
+  const guardOf = (rules: Rules) => policySpec(partOf(WRITES_PART, rules)).validations?.[0];
+  t.deepEqual(guardOf(asOne.leases({adopt: false}).rules()), guardOf(asOne.rules()));
+});
+
+// Durations
+
+type Spec = {leaseDurationSeconds?: number; holderIdentity?: string};
+const BOUNDED: [what: string, before: Spec | undefined | null, after: Spec | undefined, isBroken: boolean][] =
+  [
+    ['a creation within the bounds', null, {leaseDurationSeconds: 5}, false],
+    ['a creation at the upper bound', null, {leaseDurationSeconds: 300}, false],
+    ['a creation below', null, {leaseDurationSeconds: 4}, true],
+    ['a creation above', null, {leaseDurationSeconds: 301, holderIdentity: 'a'}, true],
+    ['a creation without a duration', null, {}, false],
+    ['a creation without a spec', null, undefined, false],
+    [
+      'a release',
+      {leaseDurationSeconds: 15, holderIdentity: 'a'},
+      {leaseDurationSeconds: 1, holderIdentity: ''},
+      false,
+    ],
+    [
+      'a release without a holder',
+      {leaseDurationSeconds: 15, holderIdentity: 'a'},
+      {leaseDurationSeconds: 1},
+      false,
+    ],
+    [
+      'a duration of 1 with a holder',
+      {leaseDurationSeconds: 15},
+      {leaseDurationSeconds: 1, holderIdentity: 'a'},
+      true,
+    ],
+    ['a duration of 2 without a holder', {leaseDurationSeconds: 15}, {leaseDurationSeconds: 2}, true],
+    [
+      'a renewal',
+      {leaseDurationSeconds: 900, holderIdentity: 'a'},
+      {leaseDurationSeconds: 900, holderIdentity: 'a'},
+      false,
+    ],
+    [
+      'a take-over',
+      {leaseDurationSeconds: 900, holderIdentity: 'a'},
+      {leaseDurationSeconds: 900, holderIdentity: 'b'},
+      true,
+    ],
+    [
+      'a longer duration of the same holder',
+      {leaseDurationSeconds: 900, holderIdentity: 'a'},
+      {leaseDurationSeconds: 901, holderIdentity: 'a'},
+      true,
+    ],
+    ['an update of a Lease without a spec', undefined, {leaseDurationSeconds: 900}, true],
+    [
+      'an update of a Lease without a duration',
+      {holderIdentity: 'a'},
+      {leaseDurationSeconds: 900, holderIdentity: 'a'},
+      true,
+    ],
+  ];
+
+for (const [what, before, after, isBroken] of BOUNDED) {
+  test(`with bounds of 5 to 300, ${what} is ${isBroken ? 'refused' : 'let through'}`, t => {
+    const withSpec = (spec: Spec | undefined) => ({...metadata(OURS), ...(spec ? {spec} : {})});
+    const variables = {object: withSpec(after), oldObject: before === null ? null : withSpec(before)};
+    const durations = partOf(DURATIONS_PART, apart.allowing(5, 300).rules());
+    const [, broken = ''] = conjuncts(durations);
+    t.is(evaluate(broken, variables), isBroken);
+    for (const objects of [durations, partOf(WRITES_PART, asOne.allowing(5, 300).rules())])
+      t.is(evaluate(policySpec(objects).validations?.[1]?.expression ?? '', variables), !isBroken);
+  });
+}
+
 test('no check of Leases is in the way of the operator or of the control plane', t => {
-  const rules = policy().enforcing({names: 'Deny', holders: 'Deny'}).rules();
-  for (const part of ['enforcement.names', 'enforcement.durationSeconds', 'enforcement.holders']) {
-    const {literals} = read(conditionOf(partOf(part, rules)));
+  const checks = [
+    ['enforcement.names', asOne],
+    [WRITES_PART, asOne],
+    [DURATIONS_PART, apart],
+    [HOLDERS_PART, apart],
+  ] as const;
+  for (const [part, given] of checks) {
+    const {literals} = read(conditionOf(partOf(part, given.rules())));
     for (const value of [
       'system:serviceaccount:leasepolicy-system:leasepolicy',
       'leasepolicy-system',
@@ -202,10 +517,23 @@ const OTHERS_BY_ACTION: [action: EnforcementAction, failure: FailurePolicy, expe
 for (const [action, failure, expected] of OTHERS_BY_ACTION) {
   test(`durations and holders ${action} with failurePolicy ${failure}: ${expected.join(' ')}`, t => {
     const failurePolicy = {...FAILURE, durationSeconds: failure, holders: failure};
-    const durationSeconds = {min: 1, max: 9, action};
-    const rules = policy().enforcing({holders: action, durationSeconds, failurePolicy}).rules();
-    for (const part of ['enforcement.durationSeconds', 'enforcement.holders']) {
+    const [here, there] = [
+      {min: 1, max: 9, action},
+      {min: 1, max: 9, action: action === 'Deny' ? 'Warn' : 'Deny'},
+    ] as const;
+    const enforcing = (enforcement: object) =>
+      policy()
+        .enforcing({failurePolicy, ...enforcement})
+        .rules();
+    const checks = [
+      [WRITES_PART, enforcing({holders: action, durationSeconds: here})],
+      [DURATIONS_PART, enforcing({holders: 'Off', durationSeconds: here})],
+      [DURATIONS_PART, enforcing({holders: there.action, durationSeconds: here})],
+      [HOLDERS_PART, enforcing({holders: action, durationSeconds: there})],
+    ] as const;
+    for (const [part, rules] of checks) {
       const objects = partOf(part, rules, {governsSystem: true});
+      t.is(bindings(objects).length, 4, part);
       for (const binding of bindings(objects)) {
         t.deepEqual(
           [
@@ -214,6 +542,7 @@ for (const [action, failure, expected] of OTHERS_BY_ACTION) {
             binding.paramRef.parameterNotFoundAction,
           ],
           expected,
+          part,
         );
       }
     }
@@ -241,11 +570,16 @@ test('a mutation never fails; the check behind it refuses also where the registr
 });
 
 test('the bounds of durations stand in condition and message', t => {
-  const objects = partOf('enforcement.durationSeconds', policy().allowing(5, 300).rules());
-  const {validations} = policySpec(objects);
-  t.regex(conditionOf(objects), /< 5 \|\| .* > 300\)/);
-  t.regex(validations?.[0]?.messageExpression ?? '', /LeasePolicy payments allows 5 to 300/);
-  t.regex(validations?.[0]?.message ?? '', /5 to 300/);
+  const bounded = policy().allowing(5, 300);
+  for (const objects of [
+    partOf(DURATIONS_PART, bounded.rules()),
+    partOf(WRITES_PART, bounded.enforcing({holders: 'Audit'}).rules()),
+  ]) {
+    const {validations} = policySpec(objects);
+    t.regex(conditionOf(objects), /< 5 \|\| \S+ > 300\)/);
+    t.regex(validations?.[1]?.messageExpression ?? '', /LeasePolicy payments allows 5 to 300/);
+    t.regex(validations?.[1]?.message ?? '', /5 to 300/);
+  }
 });
 
 // Where it is bound
@@ -263,7 +597,7 @@ function scopesOf(objects: readonly Rendered[], name: string, labels: Labels): s
     if (typeof matches === 'string') throw new Error(matches);
     if (!matches(withName(name, labels))) return [];
     // leasepolicy-names.system-payments: what stands behind the part.
-    const suffix = /^leasepolicy-[a-z]+(\.[a-z]+)?-/.exec(objectName)?.[1] ?? 'main';
+    const suffix = /^leasepolicy-[a-z]+(\.[a-z.]+)?-/.exec(objectName)?.[1] ?? 'main';
     return [`${suffix} ${paramRef.parameterNotFoundAction}`];
   });
 }
@@ -358,6 +692,16 @@ for (const [what, rules, governsSystem, places] of SCOPES) {
     const text = `${name}${labels.team ? ' of team a' : ''}`;
     test(`with ${what}, ${text} is ${expected.length > 0 ? `bound by ${expected}` : 'not bound'}`, t => {
       t.deepEqual(scopesOf(partOf('enforcement.names', rules, {governsSystem}), name, labels), expected);
+      const suffixes = expected.map(each => each.replace(/^main| \w+$/g, ''));
+      t.deepEqual(
+        scopesOf(partOf(DURATIONS_PART, rules, {governsSystem}), name, labels),
+        suffixes.flatMap(suffix => [`${suffix || 'main'} Allow`, `${suffix}.create Allow`]),
+      );
+      const unadopted = {...rules, lease: {...rules.lease, adopt: false}};
+      t.deepEqual(
+        scopesOf(partOf(DURATIONS_PART, unadopted, {governsSystem}), name, labels),
+        suffixes.map(suffix => `${suffix || 'main'} Allow`),
+      );
     });
   }
 }
@@ -420,6 +764,157 @@ test('a namespace is in one scope when a policy governs it, and in none otherwis
       const found = scopesOf(objects, name, labels);
       if (!governed && name !== home) return found.length === 0;
       return found.length === 1 && found[0]?.endsWith(lenient.includes(name) ? ' Allow' : ' Deny');
+    },
+  );
+  t.notThrows(() => fc.assert(property, {numRuns: 1000}));
+});
+
+// Which writes a binding is for
+
+type Operation = 'CREATE' | 'UPDATE';
+type Target = {
+  namespace: string;
+  namespaceLabels: Labels;
+  operation: Operation;
+  /** Of the Lease before, if there was one, and after: one that matches is enough. */
+  versions: readonly Labels[];
+};
+
+/** The bindings that a write of a Lease comes to, as the API server finds them. */
+function bindingsFor(objects: readonly Rendered[], target: Target): string[] {
+  const constrained = policySpec(objects).matchConstraints.resourceRules;
+  return objects
+    .filter(({kind}) => kind === `${VAP}Binding`)
+    .filter(({content}) => {
+      const {namespaceSelector, objectSelector, resourceRules} = (content.spec as BindingSpec).matchResources;
+      const inNamespace = compileSelector(namespaceSelector, 'namespaceSelector');
+      const isObject = compileSelector(objectSelector, 'objectSelector');
+      if (typeof inNamespace === 'string') throw new Error(inNamespace);
+      if (typeof isObject === 'string') throw new Error(isObject);
+      return (
+        inNamespace(withName(target.namespace, target.namespaceLabels)) &&
+        target.versions.some(isObject) &&
+        [constrained, resourceRules ?? constrained].every(rules =>
+          rules.some(
+            ({operations, resources}) =>
+              operations.includes(target.operation) && resources.includes('leases'),
+          ),
+        )
+      );
+    })
+    .map(({name}) => name.replace('leasepolicy-', '').replace('-payments', ''));
+}
+
+const NONE: Labels = {};
+const OF_ANOTHER: Labels = {[POLICY_LABEL]: 'billing'};
+const WRITTEN: [what: string, operation: Operation, versions: Labels[], adopting: string[]][] = [
+  ['a creation without labels', 'CREATE', [NONE], ['writes.create']],
+  ['a creation with the label', 'CREATE', [OURS], ['writes.create']],
+  ['a creation with the label of another policy', 'CREATE', [OF_ANOTHER], ['writes.create']],
+  ['an update of a Lease of the policy', 'UPDATE', [OURS, OURS], ['writes']],
+  ['an update that takes the label away', 'UPDATE', [OURS, NONE], ['writes']],
+  ['an update that gives it to another policy', 'UPDATE', [OURS, OF_ANOTHER], ['writes']],
+  ['an update that adds the label', 'UPDATE', [NONE, OURS], ['writes']],
+  ['an update of a Lease of another policy', 'UPDATE', [OF_ANOTHER, OF_ANOTHER], []],
+  ['an update of a Lease without labels', 'UPDATE', [NONE, NONE], []],
+];
+
+for (const [what, operation, versions, adopting] of WRITTEN) {
+  test(`${what} comes to ${adopting[0] ?? 'no binding'} of a policy that adopts, and to the one of another`, t => {
+    const target = {namespace: 'shop', namespaceLabels: {}, operation, versions};
+    t.deepEqual(bindingsFor(partOf(WRITES_PART, asOne.rules()), target), adopting);
+    t.deepEqual(bindingsFor(partOf(WRITES_PART, asOne.leases({adopt: false}).rules()), target), ['writes']);
+    for (const part of ['durations', 'holders']) {
+      const objects = partOf(part === 'holders' ? HOLDERS_PART : DURATIONS_PART, apart.rules());
+      t.deepEqual(
+        bindingsFor(objects, target),
+        adopting.map(name => name.replace('writes', part)),
+      );
+    }
+  });
+}
+
+test('bindings for updates go by the label, those for creations by nothing, and without adoption one does both', t => {
+  const rule = {
+    apiGroups: ['coordination.k8s.io'],
+    apiVersions: ['*'],
+    resources: ['leases'],
+    scope: 'Namespaced',
+  };
+  const resourcesOf = (objects: readonly Rendered[]) =>
+    bindings(objects).map(({matchResources: {namespaceSelector: _, ...others}}) => others);
+  const given = {governsSystem: true};
+  const updates = {
+    matchPolicy: 'Equivalent',
+    objectSelector: {matchLabels: {'leasepolicy.dev/policy': 'payments'}},
+    resourceRules: [{...rule, operations: ['UPDATE']}],
+  };
+  const creations = {
+    matchPolicy: 'Equivalent',
+    objectSelector: {},
+    resourceRules: [{...rule, operations: ['CREATE']}],
+  };
+  const both = {matchPolicy: 'Equivalent', objectSelector: {}};
+  for (const [part, rules] of [
+    [WRITES_PART, asOne],
+    [DURATIONS_PART, apart],
+    [HOLDERS_PART, apart],
+  ] as const) {
+    t.deepEqual(
+      resourcesOf(partOf(part, rules.rules(), given)),
+      [updates, creations, updates, creations],
+      part,
+    );
+    t.deepEqual(resourcesOf(partOf(part, rules.leases({adopt: false}).rules(), given)), [both, both], part);
+  }
+  // Creations alone are checked for their name, by every binding.
+  t.deepEqual(resourcesOf(partOf('enforcement.names', asOne.rules(), given)), [both, both]);
+});
+
+test('each scope has its own bindings for updates and creations, of the same namespaces', t => {
+  const rules = asOne.inNamespaces(TEAM_A).leasesIn('leases').hashing('namespace', 'name').rules();
+  const objects = partOf(WRITES_PART, rules, {governsSystem: true});
+  t.deepEqual(titles(objects), [
+    `${VAP} writes`,
+    `${VAP}Binding writes`,
+    `${VAP}Binding writes.create`,
+    `${VAP}Binding writes.system`,
+    `${VAP}Binding writes.system.create`,
+    `${VAP}Binding writes.fixed`,
+    `${VAP}Binding writes.fixed.create`,
+  ]);
+  const selectors = (given: readonly Rendered[]) =>
+    bindings(given).map(({matchResources}) => matchResources.namespaceSelector);
+  const ofNames = selectors(partOf('enforcement.names', rules, {governsSystem: true}));
+  t.deepEqual(
+    selectors(objects),
+    ofNames.flatMap(selector => [selector, selector]),
+  );
+});
+
+test('a write comes to one binding where a policy governs and it is for the policy, and to none otherwise', t => {
+  const property = fc.property(
+    anySelector,
+    fc.option(anyNamespace, {nil: ''}),
+    fc.boolean(),
+    fc.boolean(),
+    anyNamespace,
+    anyTeam,
+    fc.constantFrom<Operation>('CREATE', 'UPDATE'),
+    fc.tuple(fc.constantFrom(NONE, OURS, OF_ANOTHER), fc.constantFrom(NONE, OURS, OF_ANOTHER)),
+    (selector, home, adopt, isOne, namespace, namespaceLabels, operation, [before, after]) => {
+      const given = (isOne ? asOne : apart).inNamespaces(selector).leasesIn(home).leases({adopt});
+      const rules = given.hashing('namespace', 'name').rules();
+      const governed = rules.governsNamespace(namespace, namespaceLabels);
+      const governsSystem = lenientNamespaces(OPERATOR).includes(namespace) ? governed : true;
+      const versions = operation === 'CREATE' ? [after] : [before, after];
+      const isFound = !adopt || operation === 'CREATE' || versions.includes(OURS);
+      const count = isFound && (governed || namespace === home) ? 1 : 0;
+      const parts = isOne ? [WRITES_PART] : [DURATIONS_PART, HOLDERS_PART];
+      return parts.every(part => {
+        const target = {namespace, namespaceLabels, operation, versions};
+        return bindingsFor(partOf(part, rules, {governsSystem}), target).length === count;
+      });
     },
   );
   t.notThrows(() => fc.assert(property, {numRuns: 1000}));
@@ -529,15 +1024,42 @@ test('the labels of workloads and namespaces stand in no expression', t => {
 });
 
 test('no two policies give an object the same name', t => {
-  const names = ['payments', 'payments-system', 'system-payments', 'payments-fixed', 'payments-sets'].flatMap(
-    name => {
-      const rules = policy(name).enforcing({names: 'Deny', holders: 'Deny'}).injecting().leasesIn('leases');
-      const parts = renderAdmission(
-        rules.hashing('namespace', 'name').rules(),
-        admissionContext({governsSystem: true}),
-      );
-      return parts.flatMap(({objects}) => objects.map(each => `${each.kind} ${each.name}`));
-    },
-  );
-  t.is(new Set(names).size, names.length);
+  const policies = [
+    'payments',
+    'payments-system',
+    'system-payments',
+    'payments-fixed',
+    'payments-sets',
+    'create-payments',
+    'payments-create',
+    'create.payments',
+    'system.create-payments',
+    'writes-payments',
+    'durations-payments',
+  ];
+  const enforcements = [
+    {names: 'Deny', holders: 'Deny'},
+    {names: 'Deny', holders: 'Warn'},
+  ] as const;
+  for (const enforcement of enforcements) {
+    for (const adopt of [true, false]) {
+      const names = policies.flatMap(name => {
+        const rules = policy(name).enforcing(enforcement).injecting().leasesIn('leases').leases({adopt});
+        const objects = rendered(rules.hashing('namespace', 'name').rules(), {governsSystem: true});
+        return objects.map(each => `${each.kind} ${each.name}`);
+      });
+      t.is(new Set(names).size, names.length);
+    }
+  }
+});
+
+test('one object for two rules has a name of its own, so that both forms can be there while one replaces the other', t => {
+  const namesOf = (rules: Rules, parts: string[]) =>
+    parts.flatMap(part =>
+      partOf(part, rules, {governsSystem: true}).map(({kind, name}) => `${kind} ${name}`),
+    );
+  const before = namesOf(apart.rules(), [DURATIONS_PART, HOLDERS_PART]);
+  const after = namesOf(asOne.rules(), [WRITES_PART]);
+  t.is(before.length + after.length, 15);
+  t.is(new Set([...before, ...after]).size, 15);
 });

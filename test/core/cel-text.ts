@@ -1,4 +1,5 @@
-/** Reads CEL text without the code that wrote it: what is code, and what the literals say. */
+/** Reads CEL text without the code that wrote it: what is code, what the literals say, and what simple code is. */
+import {runInNewContext} from 'node:vm';
 
 /** Escapes of one character, from the language definition of CEL. */
 const SIMPLE: Readonly<Record<string, string>> = {
@@ -73,4 +74,22 @@ function readEscape(text: string): {said: string; length: number} {
     octal === undefined ? Number.parseInt(short ?? long ?? byte ?? '', 16) : Number.parseInt(octal, 8);
   if (code >= 0xd800 && code <= 0xdfff) throw new Error(`\\${all} is no character`);
   return {said: String.fromCodePoint(code), length: all.length};
+}
+
+/**
+ * What a boolean expression is, if it is one that JavaScript reads as CEL does: fields, has() of an optional one, keys
+ * of maps, comparisons of texts and numbers, and the logic between them. Throws for anything else.
+ */
+export function evaluate(text: string, variables: Readonly<Record<string, unknown>>): boolean {
+  const {code, literals} = read(text);
+  const other = /\b(?!has\()[A-Za-z]+\(|\[(?!""|object\.)|\bin (?:\[|request)|[a-z]\.has\(/.exec(code);
+  if (other) throw new Error(`${other[0]} is not understood: ${text}`);
+  let at = 0;
+  const script = code.replaceAll('""', () => JSON.stringify(literals[at++]));
+  const value: unknown = runInNewContext(script, {
+    ...variables,
+    has: (field: unknown) => field !== undefined,
+  });
+  if (typeof value !== 'boolean') throw new Error(`${text} is ${value}`);
+  return value;
 }

@@ -38,6 +38,7 @@ test('a new policy has each part written, each policy before its binding, and is
     `apply ${VAP}Binding leasepolicy-names-payments`,
     `apply ${VAP} leasepolicy-durations-payments`,
     `apply ${VAP}Binding leasepolicy-durations-payments`,
+    `apply ${VAP}Binding leasepolicy-durations.create-payments`,
     `apply ${MAP} leasepolicy-pods-payments`,
     `apply ${MAP}Binding leasepolicy-pods-payments`,
     `apply ${VAP} leasepolicy-pods-payments`,
@@ -46,7 +47,7 @@ test('a new policy has each part written, each policy before its binding, and is
   t.deepEqual(plan().enforced, {
     status: 'Unknown',
     reason: 'Pending',
-    message: '8 objects are about to be written or removed',
+    message: '9 objects are about to be written or removed',
   });
   t.deepEqual(plan().findings, []);
 });
@@ -105,7 +106,7 @@ for (const [what, given] of [
     const planned = plan({...given, live});
     const kinds = only(planned.actions, 'deleteObject').map(each => each.kind);
     t.is(planned.actions.length, live.length);
-    t.deepEqual(kinds, [`${MAP}Binding`, MAP, ...Array(3).fill(`${VAP}Binding`), ...Array(3).fill(VAP)]);
+    t.deepEqual(kinds, [`${MAP}Binding`, MAP, ...Array(4).fill(`${VAP}Binding`), ...Array(3).fill(VAP)]);
     t.false('enforced' in planned);
     t.deepEqual(plan({...given, live: []}).actions, []);
   });
@@ -122,6 +123,73 @@ test('what the policy asks for no more is removed, and it is pending until then'
   ]);
   t.is(plan({rules, live}).enforced?.message, '4 objects are about to be written or removed');
 });
+
+// A change leaves no gap: the new comes before the old goes
+
+const asOne = policy().enforcing({names: 'Deny', holders: 'Deny'});
+const apart = asOne.enforcing({holders: 'Warn'});
+const names = (part: string) => [
+  `${VAP} leasepolicy-${part}-payments`,
+  `${VAP}Binding leasepolicy-${part}-payments`,
+  `${VAP}Binding leasepolicy-${part}.create-payments`,
+];
+const CHANGES: [what: string, before: Rules, after: Rules, expected: string[]][] = [
+  [
+    'durations and holders become one object',
+    apart.rules(),
+    asOne.rules(),
+    [
+      ...names('writes').map(each => `apply ${each}`),
+      `delete ${VAP}Binding leasepolicy-durations-payments`,
+      `delete ${VAP}Binding leasepolicy-durations.create-payments`,
+      `delete ${VAP}Binding leasepolicy-holders-payments`,
+      `delete ${VAP}Binding leasepolicy-holders.create-payments`,
+      `delete ${VAP} leasepolicy-durations-payments`,
+      `delete ${VAP} leasepolicy-holders-payments`,
+    ],
+  ],
+  [
+    'durations and holders become two objects',
+    asOne.rules(),
+    apart.rules(),
+    [
+      ...[...names('durations'), ...names('holders')].map(each => `apply ${each}`),
+      `delete ${VAP}Binding leasepolicy-writes-payments`,
+      `delete ${VAP}Binding leasepolicy-writes.create-payments`,
+      `delete ${VAP} leasepolicy-writes-payments`,
+    ],
+  ],
+  [
+    'holders are checked no more',
+    asOne.rules(),
+    asOne.enforcing({holders: 'Off'}).rules(),
+    [
+      ...names('durations').map(each => `apply ${each}`),
+      `delete ${VAP}Binding leasepolicy-writes-payments`,
+      `delete ${VAP}Binding leasepolicy-writes.create-payments`,
+      `delete ${VAP} leasepolicy-writes-payments`,
+    ],
+  ],
+  [
+    'a policy ceases to adopt',
+    asOne.rules(),
+    asOne.leases({adopt: false}).rules(),
+    [
+      `apply ${VAP}Binding leasepolicy-writes-payments`,
+      `delete ${VAP}Binding leasepolicy-writes.create-payments`,
+    ],
+  ],
+];
+for (const [what, before, rules, expected] of CHANGES) {
+  test(`when ${what}, the new is there before the old goes`, t => {
+    const live = inServer(before);
+    t.deepEqual(writes({rules, live}), expected);
+    t.is(
+      plan({rules, live}).enforced?.message,
+      `${expected.length} objects are about to be written or removed`,
+    );
+  });
+}
 
 test('an object that was edited or removed is mended, and nothing else is written', t => {
   const [first, second, ...rest] = inServer(injecting) as [RenderedView, RenderedView, ...RenderedView[]];
@@ -142,6 +210,7 @@ const NAMES_AND_DURATIONS = [
   `apply ${VAP}Binding leasepolicy-names-payments`,
   `apply ${VAP} leasepolicy-durations-payments`,
   `apply ${VAP}Binding leasepolicy-durations-payments`,
+  `apply ${VAP}Binding leasepolicy-durations.create-payments`,
 ];
 
 for (const kinds of [[MAP], [`${MAP}Binding`], [MAP, `${MAP}Binding`]] as RenderedKind[][]) {
@@ -186,6 +255,17 @@ test('each part that the API server has no means for is named', t => {
       'access is not enforced: the API server serves no RoleBinding',
     ].join('; ')}; everything else is in force`,
   });
+});
+
+test('a part for two rules is named by both', t => {
+  const rules = policy().enforcing({holders: 'Audit'}).rules();
+  t.is(
+    plan({rules, problems: unserved(VAP)}).enforced?.message,
+    `${[
+      `enforcement.names is not enforced: the API server serves no ${VAP}`,
+      `enforcement.durationSeconds and enforcement.holders is not enforced: the API server serves no ${VAP}`,
+    ].join('; ')}; everything else is in force`,
+  );
 });
 
 test('a kind that the operator may not read is told with its own reason', t => {

@@ -1,5 +1,6 @@
 /** Rendered objects: whether one is as it should be, and in which order the others are written. */
 import test from 'ava';
+import fc from 'fast-check';
 import type {RenderedKind} from '../../src/api/objects.ts';
 import {difference, isAsRendered, manifest, type Rendered, renderedView} from '../../src/core/rendered.ts';
 import {served} from '../support/builders.ts';
@@ -139,19 +140,19 @@ const KINDS = [
   'MutatingAdmissionPolicyBinding',
 ] as const;
 
-test('what is not wanted goes first, and bindings go before their policies', t => {
+test('what is wanted comes first, and then the rest goes, bindings before their policies', t => {
   const live = KINDS.map(kind => served(rendered(kind, `old-${kind}`)));
   const actions = difference([rendered('ValidatingAdmissionPolicy', 'new')], live);
   t.deepEqual(
     actions.map(each => ('kind' in each ? `delete ${each.kind}` : each.type)),
     [
+      'applyObject',
       'delete RoleBinding',
       'delete Role',
       'delete MutatingAdmissionPolicyBinding',
       'delete MutatingAdmissionPolicy',
       'delete ValidatingAdmissionPolicyBinding',
       'delete ValidatingAdmissionPolicy',
-      'applyObject',
     ],
   );
 });
@@ -162,6 +163,42 @@ test('what is wanted is written in the order in which it was rendered', t => {
     difference(wanted, []),
     wanted.map(each => ({type: 'applyObject', policy: 'payments', rendered: each, uid: undefined})),
   );
+});
+
+test('an object that was edited is mended before anything else goes', t => {
+  const edited = served(check, each => delete each.spec.failurePolicy);
+  const old = served(rendered('ValidatingAdmissionPolicyBinding', 'old'));
+  t.deepEqual(
+    difference([check], [old, edited]).map(each => each.type),
+    ['applyObject', 'deleteObject'],
+  );
+});
+
+test('whatever is wanted and there, nothing goes before all that is wanted has come, and no policy before its binding', t => {
+  const anyObjects = fc.uniqueArray(fc.tuple(fc.constantFrom(...KINDS), fc.constantFrom('a', 'b', 'c')), {
+    selector: each => each.join(),
+  });
+  const property = fc.property(anyObjects, anyObjects, fc.boolean(), (wanted, live, isEdited) => {
+    const objects = wanted.map(([kind, name]) => rendered(kind, name));
+    const edit: Edit = isEdited ? each => delete each.spec.failurePolicy : () => {};
+    const actions = difference(
+      objects,
+      live.map(([kind, name]) => served(rendered(kind, name), edit)),
+    );
+    const types = actions.map(each => each.type);
+    const removed = actions.flatMap(each =>
+      each.type === 'deleteObject' ? [`${each.kind} ${each.name}`] : [],
+    );
+    const ids = new Set(wanted.map(each => each.join(' ')));
+    const expected = live.map(each => each.join(' ')).filter(id => !ids.has(id));
+    const after = (id: string) => removed.slice(removed.indexOf(id) + 1);
+    const lateBinding = removed.some(id =>
+      after(id).some(other => other.startsWith(id.replace(/ .*/, 'Binding '))),
+    );
+    const comesLate = types.lastIndexOf('applyObject') > types.indexOf('deleteObject') && removed.length > 0;
+    return !comesLate && !lateBinding && `${removed.toSorted()}` === `${expected.toSorted()}`;
+  });
+  t.notThrows(() => fc.assert(property, {numRuns: 500}));
 });
 
 test('a removal is of the version that was seen', t => {
@@ -186,6 +223,9 @@ test('objects are told apart by kind, namespace and name', t => {
     served(rendered('Role', 'y', {namespace: 'shop'})),
   ];
   const actions = difference(wanted, others);
-  t.is(actions.filter(each => each.type === 'deleteObject').length, 3);
-  t.like(actions.at(-1), {type: 'applyObject', uid: undefined});
+  t.deepEqual(
+    actions.map(each => each.type),
+    ['applyObject', 'deleteObject', 'deleteObject', 'deleteObject'],
+  );
+  t.like(actions[0], {type: 'applyObject', uid: undefined});
 });
