@@ -62,7 +62,7 @@ function unavailable(
   const [first] = lacking;
   if (!first) return undefined;
   const message = lacking
-    .map(each => `${each.part} is not ${isUnknown(each) ? 'looked after' : 'enforced'}: ${each.message}`)
+    .map(each => `${each.part} not ${isUnknown(each) ? 'looked after' : 'enforced'}: ${each.message}`)
     .join('; ');
   return {status: 'False', reason: first.reason, message: `${message}; everything else is in force`};
 }

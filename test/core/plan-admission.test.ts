@@ -220,7 +220,7 @@ for (const kinds of [[MAP], [`${MAP}Binding`], [MAP, `${MAP}Binding`]] as Render
     t.deepEqual(plan({problems}).enforced, {
       status: 'False',
       reason: 'KindNotServed',
-      message: `injection is not enforced: the API server serves no ${kinds[0]}; everything else is in force`,
+      message: `injection not enforced: the API server serves no ${kinds[0]}; everything else is in force`,
     });
   });
 }
@@ -248,11 +248,11 @@ test('each part that the API server has no means for is named', t => {
     status: 'False',
     reason: 'KindNotServed',
     message: `${[
-      `enforcement.names is not enforced: the API server serves no ${VAP}`,
-      `enforcement.durationSeconds is not enforced: the API server serves no ${VAP}`,
-      `enforcement.holders is not enforced: the API server serves no ${VAP}`,
-      `injection is not enforced: the API server serves no ${VAP}`,
-      'access is not enforced: the API server serves no RoleBinding',
+      `enforcement.names not enforced: the API server serves no ${VAP}`,
+      `enforcement.durationSeconds not enforced: the API server serves no ${VAP}`,
+      `enforcement.holders not enforced: the API server serves no ${VAP}`,
+      `injection not enforced: the API server serves no ${VAP}`,
+      'access not enforced: the API server serves no RoleBinding',
     ].join('; ')}; everything else is in force`,
   });
 });
@@ -262,8 +262,8 @@ test('a part for two rules is named by both', t => {
   t.is(
     plan({rules, problems: unserved(VAP)}).enforced?.message,
     `${[
-      `enforcement.names is not enforced: the API server serves no ${VAP}`,
-      `enforcement.durationSeconds and enforcement.holders is not enforced: the API server serves no ${VAP}`,
+      `enforcement.names not enforced: the API server serves no ${VAP}`,
+      `enforcement.durationSeconds and enforcement.holders not enforced: the API server serves no ${VAP}`,
     ].join('; ')}; everything else is in force`,
   );
 });
@@ -274,7 +274,7 @@ test('a kind that the operator may not read is told with its own reason', t => {
   t.like(plan({rules, live: inServer(rules), problems: new Map([['Role', problem]])}).enforced, {
     status: 'False',
     reason: 'KindNotReadable',
-    message: 'access is not looked after: roles is forbidden; everything else is in force',
+    message: 'access not looked after: roles is forbidden; everything else is in force',
   });
 });
 

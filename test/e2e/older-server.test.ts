@@ -24,7 +24,7 @@ test('on a server of version 1.35 the condition names injection, names are enfor
   t.is(enforced.reason, 'KindNotServed');
   t.is(
     enforced.message,
-    'injection is not enforced: the API server serves no MutatingAdmissionPolicy in admissionregistration.k8s.io/v1; everything else is in force',
+    'injection not enforced: the API server serves no MutatingAdmissionPolicy in admissionregistration.k8s.io/v1; everything else is in force',
   );
 
   const admin = administrator(t, stage);

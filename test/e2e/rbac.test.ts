@@ -674,7 +674,7 @@ async function enforcement({status}: Stage) {
 async function lacksAccess(stage: Stage): Promise<boolean> {
   const {status, reason, message = ''} = (await enforcement(stage)) ?? {};
   const says =
-    /^access is not looked after: .*roles\.rbac\.authorization\.k8s\.io is forbidden.*everything else is in force$/;
+    /^access not looked after: .*roles\.rbac\.authorization\.k8s\.io is forbidden.*everything else is in force$/;
   return status === 'False' && reason === 'KindNotReadable' && says.test(message);
 }
 

@@ -23,7 +23,6 @@ export type Operation = 'CREATE' | 'UPDATE';
 export type Check = {
   readonly part: 'names' | 'writes' | 'durations' | 'holders' | 'pods';
   readonly action: EnforcementAction;
-  /** Only Deny may fail; a request is never refused because a warning could not be made. */
   readonly failurePolicy: FailurePolicy;
   readonly resource: {readonly group: string; readonly plural: string};
   readonly operations: readonly Operation[];
@@ -66,12 +65,16 @@ export const ENTRY = cel`params.spec.names[object.metadata.name]`;
 
 export const objectName = (part: string, policy: string) => `leasepolicy-${part}-${policy}`;
 
+/** Only Deny may fail: a request is never refused because a warning could not be made. */
+export const failureOf = ({action, failurePolicy}: Pick<Check, 'action' | 'failurePolicy'>): FailurePolicy =>
+  action === 'Deny' ? failurePolicy : 'Ignore';
+
 /** A ValidatingAdmissionPolicy and its bindings. */
 export function validating(rules: Rules, {owner}: AdmissionContext, check: Check): Rendered[] {
   const {policy} = rules;
   const name = objectName(check.part, policy);
   const spec = {
-    failurePolicy: check.action === 'Deny' ? check.failurePolicy : 'Ignore',
+    failurePolicy: failureOf(check),
     paramKind: PARAM_KIND,
     matchConstraints: {
       matchPolicy: 'Equivalent',
@@ -98,7 +101,7 @@ export function validating(rules: Rules, {owner}: AdmissionContext, check: Check
   };
   const bindings = check.scopes.map((scope): Rendered => {
     const validationActions = check.action === 'Audit' ? ['Audit'] : [check.action, 'Audit'];
-    const missing = check.action === 'Deny' && check.failurePolicy === 'Fail' ? scope.whenMissing : 'Allow';
+    const missing = failureOf(check) === 'Fail' ? scope.whenMissing : 'Allow';
     const {operations} = scope;
     const resourceRules = operations ? [resourceRule({...check, operations})] : undefined;
     const content = {spec: {...bindingSpec(name, {...scope, resourceRules}, missing), validationActions}};

@@ -9,6 +9,7 @@ import {
   type BoundScope,
   ENTRY,
   exclusions,
+  failureOf,
   LEASES,
   leaseScopes,
   validating,
@@ -24,7 +25,7 @@ import {holderRule} from './holders.ts';
 export function renderWrites(rules: Rules, context: AdmissionContext): {part: string; objects: Rendered[]}[] {
   const all = [durationRule(rules), holderRule(rules)].filter(rule => rule !== undefined);
   const [first, second] = all;
-  const isOne = first?.action === second?.action && first?.failurePolicy === second?.failurePolicy;
+  const isOne = first && second && first.action === second.action && failureOf(first) === failureOf(second);
   const groups = isOne ? [all] : all.map(rule => [rule]);
   return groups.map(group => ({
     part: group.map(({field}) => `enforcement.${field}`).join(' and '),
@@ -68,7 +69,7 @@ function writeScopes({policy, lease}: Rules, {suffix, namespaces}: BoundScope): 
   ];
 }
 
-/** By its label a Lease is found: who takes that away could then write what he likes. */
+/** By its label a Lease is found: who takes that away could then write what he likes. Nobody needs to, no admin either. */
 function losesLabel({policy}: Rules): Cel {
   const has = (object: Cel) =>
     cel`(has(${object}.metadata.labels) && ${LABELS.policy} in ${object}.metadata.labels && ${object}.metadata.labels[${LABELS.policy}] == ${policy})`;
