@@ -1,10 +1,10 @@
 /** Effects as frozen data: what a plan wants done, for apply, dry run, Events, counters and tests alike. */
 import type {LeasePolicyStatus} from '../api/leasepolicy.ts';
 import type {LeaseRegistrySpec} from '../api/leaseregistry.ts';
-import {ANNOTATIONS, LABELS, type RenderedKind} from '../api/objects.ts';
+import {ANNOTATIONS, LABELS} from '../api/objects.ts';
 import type {Finding, ObjectRef} from './finding.ts';
 import {NAMING_VERSION} from './hash.ts';
-import type {Rendered} from './rendered.ts';
+import type {ApplyObject, DeleteObject} from './rendered.ts';
 import type {Rules} from './rules.ts';
 
 /** A version of a Lease: a write that carries it fails when anybody else has written since. */
@@ -72,24 +72,6 @@ export type RegistryPatch = {
     LeaseRegistrySpec[Section][string] | null
   >;
 } & {exempt?: string[]; allowed?: string};
-
-/** Applies an object that is rendered from a policy. With a uid it is known to be ours, and is repaired by force. */
-export type ApplyObject = {
-  type: 'applyObject';
-  policy: string;
-  rendered: Rendered;
-  uid: string | undefined;
-};
-
-export type DeleteObject = {
-  type: 'deleteObject';
-  policy: string;
-  kind: RenderedKind;
-  namespace: string | undefined;
-  name: string;
-  uid: string;
-  resourceVersion: string;
-};
 
 export type Action =
   | CreateLease

@@ -7,7 +7,6 @@ import {
   RENDERED_VERSION,
   type RenderedKind,
 } from '../api/objects.ts';
-import type {Action} from './action.ts';
 
 export type Owner = {
   readonly apiVersion: string;
@@ -27,6 +26,24 @@ export type Rendered = {
   readonly annotations?: Readonly<Record<string, string>>;
   /** The fields beside apiVersion, kind and metadata. */
   readonly content: Readonly<Record<string, unknown>>;
+};
+
+/** Applies an object that is rendered from a policy. With a uid it is known to be ours, and is repaired by force. */
+export type ApplyObject = {
+  type: 'applyObject';
+  policy: string;
+  rendered: Rendered;
+  uid: string | undefined;
+};
+
+export type DeleteObject = {
+  type: 'deleteObject';
+  policy: string;
+  kind: RenderedKind;
+  namespace: string | undefined;
+  name: string;
+  uid: string;
+  resourceVersion: string;
 };
 
 /** What the caches keep of such an object. */
@@ -93,13 +110,16 @@ export function isAsRendered(rendered: Rendered, view: RenderedView): boolean {
  * What has to be written, in an order that leaves no gap: the new comes, a policy before its binding; then what is not
  * wanted any more goes, a binding before its policy.
  */
-export function difference(wanted: readonly Rendered[], live: readonly RenderedView[]): Action[] {
+export function difference(
+  wanted: readonly Rendered[],
+  live: readonly RenderedView[],
+): (ApplyObject | DeleteObject)[] {
   const idOf = ({kind, namespace = '', name}: Rendered | RenderedView) => `${kind} ${namespace}/${name}`;
   const views = new Map(live.map(view => [idOf(view), view]));
   const kept = new Set(wanted.map(idOf));
   const removed = live.filter(view => !kept.has(idOf(view))).toSorted((a, b) => rank(b.kind) - rank(a.kind));
   return [
-    ...wanted.flatMap((rendered): Action[] => {
+    ...wanted.flatMap((rendered): (ApplyObject | DeleteObject)[] => {
       const view = views.get(idOf(rendered));
       if (!view) return [applying(rendered, undefined)];
       if (isAsRendered(rendered, view)) return [];
@@ -111,14 +131,14 @@ export function difference(wanted: readonly Rendered[], live: readonly RenderedV
   ];
 }
 
-const applying = (rendered: Rendered, uid: string | undefined): Action => ({
+const applying = (rendered: Rendered, uid: string | undefined): ApplyObject => ({
   type: 'applyObject',
   policy: rendered.policy,
   rendered,
   uid,
 });
 
-function deleting({policy = '', kind, namespace, name, uid, resourceVersion}: RenderedView): Action {
+function deleting({policy = '', kind, namespace, name, uid, resourceVersion}: RenderedView): DeleteObject {
   return {type: 'deleteObject', policy, kind, namespace, name, uid, resourceVersion};
 }
 

@@ -3,55 +3,30 @@
 import type {LeaseRegistrySpec} from '../api/leaseregistry.ts';
 import {
   ANNOTATIONS,
-  FIELD_MANAGER,
   GROUP,
   type KubeObject,
   LABELS,
   type Lease,
   REGISTRY_NAME,
-  RENDERED_KINDS,
-  RENDERED_VERSION,
-  type RenderedKind,
   VERSION,
 } from '../api/objects.ts';
 import type {
   Action,
-  ApplyObject,
   CollectLease,
   CreateLease,
-  DeleteObject,
   LabelLease,
   LeaseVersion,
   RegistryPatch,
   WriteRecord,
 } from '../core/action.ts';
-import {isAsRendered, manifest, type Rendered, renderedView} from '../core/rendered.ts';
 import {ApiError, TermEndedError} from '../errors.ts';
-import {APPLY_PATCH, type ApiClient, JSON_PATCH, MERGE_PATCH, type RequestOptions} from './client.ts';
-
-/** The kinds of object whose caches take the answer of a write. */
-export type WrittenKind = 'lease' | 'registry' | 'policy' | RenderedKind;
-
-export type WriterOptions = {
-  client: ApiClient;
-  /** Whether a guarded write may begin, and for how long its answer may take; milliseconds. */
-  term: {readonly mayWrite: boolean; readonly leftMs: number};
-  /** The server's answer, for the caches. */
-  onWritten: (kind: WrittenKind, object: KubeObject) => void;
-  /** The whole manifest of a Lease that is about to be deleted, for the log. */
-  onCollect: (manifest: Lease, action: CollectLease) => void;
-  onEvent: (event: Extract<Action, {type: 'emitEvent'}>) => void;
-  /** Told of each action that was carried out. */
-  onDone: (action: Action) => void;
-};
+import {applyObject, deleteObject} from './apply-object.ts';
+import {APPLY_PATCH, type ApiClient, MERGE_PATCH} from './client.ts';
+import {MANAGER, type WriterOptions, withinTerm, write} from './write.ts';
 
 const leasesPath = (namespace: string) => `/apis/coordination.k8s.io/v1/namespaces/${namespace}/leases`;
 const registriesPath = (namespace: string) =>
   `/apis/${GROUP}/${VERSION}/namespaces/${namespace}/leaseregistries`;
-const MANAGER = `fieldManager=${FIELD_MANAGER}`;
-/** A write that takes longer is given up, so that its answer is not awaited beyond the term. */
-const WRITE_TIMEOUT_MS = 5_000;
-
 /**
  * Carries out the actions in order and stops at the first that fails: what comes after may rest on it. Only a Lease
  * that turns out to be no garbage does not keep the others from being collected. Throws ApiError (a conflict means:
@@ -109,86 +84,6 @@ async function perform(action: Action, options: WriterOptions): Promise<void> {
     default:
       return action satisfies never;
   }
-}
-
-/** The one gate of every write: none begins after the term's deadline. */
-function withinTerm(request: RequestOptions, {term}: WriterOptions): RequestOptions {
-  if (!term.mayWrite) throw new TermEndedError();
-  return {...request, timeoutMs: Math.min(WRITE_TIMEOUT_MS, Math.max(1, term.leftMs))};
-}
-
-async function write(
-  kind: WrittenKind,
-  method: string,
-  path: string,
-  request: RequestOptions,
-  options: WriterOptions,
-): Promise<KubeObject> {
-  const written = await options.client.request<KubeObject>(method, path, withinTerm(request, options));
-  options.onWritten(kind, written);
-  return written;
-}
-
-function renderedPath(kind: RenderedKind, namespace: string | undefined, name: string): string {
-  const {group, plural} = RENDERED_KINDS[kind];
-  const place = namespace === undefined ? '' : `/namespaces/${namespace}`;
-  return `/apis/${group}/${RENDERED_VERSION}${place}/${plural}/${encodeURIComponent(name)}`;
-}
-
-/** By server-side apply. What somebody else has added to an object of ours apply leaves alone: then it is replaced. */
-async function applyObject({rendered, uid}: ApplyObject, options: WriterOptions): Promise<void> {
-  const applied = uid === undefined ? await make(rendered, options) : await mend(rendered, uid, options);
-  if (!applied || !isAsRendered(rendered, renderedView(rendered.kind, applied)))
-    await replace(rendered, applied?.metadata.uid ?? uid, options);
-}
-
-const objectPath = ({kind, namespace, name}: Rendered) => `${renderedPath(kind, namespace, name)}?${MANAGER}`;
-
-/** Without force: an object of that name may be somebody else's. */
-async function make(rendered: Rendered, options: WriterOptions): Promise<KubeObject> {
-  const {kind, namespace, name} = rendered;
-  const request = {body: manifest(rendered), contentType: APPLY_PATCH};
-  try {
-    return await write(kind, 'PATCH', objectPath(rendered), request, options);
-  } catch (error) {
-    if (!(error instanceof ApiError && error.isConflict)) throw error;
-    const place = namespace === undefined ? '' : ` in namespace ${namespace}`;
-    const message = `there is one already that is not ours: delete or rename it (${error.message})`;
-    throw new ApiError(`make ${kind} ${name}${place}`, {status: 422, reason: 'NotOurs', message}, error);
-  }
-}
-
-/** Undefined: with what somebody else has added to it, the object is one that the API server refuses. */
-async function mend(
-  rendered: Rendered,
-  uid: string,
-  options: WriterOptions,
-): Promise<KubeObject | undefined> {
-  const object = manifest(rendered);
-  const body = {...object, metadata: {...object.metadata, uid}};
-  const request = {body, contentType: APPLY_PATCH};
-  try {
-    return await write(rendered.kind, 'PATCH', `${objectPath(rendered)}&force=true`, request, options);
-  } catch (error) {
-    if (error instanceof ApiError && error.status === 422) return undefined;
-    throw error;
-  }
-}
-
-async function replace(rendered: Rendered, uid: string | undefined, options: WriterOptions): Promise<void> {
-  const fields = Object.entries(rendered.content);
-  const body = [
-    {op: 'test', path: '/metadata/uid', value: uid},
-    ...fields.map(([field, value]) => ({op: 'add', path: `/${field}`, value})),
-  ];
-  await write(rendered.kind, 'PATCH', objectPath(rendered), {body, contentType: JSON_PATCH}, options);
-}
-
-async function deleteObject(action: DeleteObject, options: WriterOptions): Promise<void> {
-  const {kind, namespace, name, uid, resourceVersion} = action;
-  const body = {preconditions: {uid, resourceVersion}};
-  const path = renderedPath(kind, namespace, name);
-  await options.client.send('DELETE', path, withinTerm({body}, options));
 }
 
 async function createRegistry(

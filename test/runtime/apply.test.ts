@@ -1,18 +1,11 @@
 /** Actions to requests: what exactly is sent for each, and what keeps a write from being sent. */
 import test, {type ExecutionContext} from 'ava';
 import type {KubeObject} from '../../src/api/objects.ts';
-import type {
-  Action,
-  ApplyObject,
-  CollectLease,
-  CreateLease,
-  DeleteObject,
-  LabelLease,
-  WriteRecord,
-} from '../../src/core/action.ts';
-import {manifest, type Rendered} from '../../src/core/rendered.ts';
+import type {Action, CollectLease, CreateLease, LabelLease, WriteRecord} from '../../src/core/action.ts';
+import {type ApplyObject, type DeleteObject, manifest, type Rendered} from '../../src/core/rendered.ts';
 import {ApiError, TermEndedError} from '../../src/errors.ts';
-import {apply, type WriterOptions} from '../../src/runtime/apply.ts';
+import {apply} from '../../src/runtime/apply.ts';
+import type {WriterOptions} from '../../src/runtime/write.ts';
 import {ApiServer, json, refusal, silence} from '../support/api-server.ts';
 
 const LEASES = '/apis/coordination.k8s.io/v1/namespaces/shop/leases';

@@ -1,0 +1,44 @@
+/** The one gate through which every write of the operator's work goes. */
+import {FIELD_MANAGER, type KubeObject, type Lease, type RenderedKind} from '../api/objects.ts';
+import type {Action, CollectLease} from '../core/action.ts';
+import {TermEndedError} from '../errors.ts';
+import type {ApiClient, RequestOptions} from './client.ts';
+
+/** The kinds of object whose caches take the answer of a write. */
+export type WrittenKind = 'lease' | 'registry' | 'policy' | RenderedKind;
+
+export type WriterOptions = {
+  client: ApiClient;
+  /** Whether a guarded write may begin, and for how long its answer may take; milliseconds. */
+  term: {readonly mayWrite: boolean; readonly leftMs: number};
+  /** The server's answer, for the caches. */
+  onWritten: (kind: WrittenKind, object: KubeObject) => void;
+  /** The whole manifest of a Lease that is about to be deleted, for the log. */
+  onCollect: (manifest: Lease, action: CollectLease) => void;
+  onEvent: (event: Extract<Action, {type: 'emitEvent'}>) => void;
+  /** Told of each action that was carried out. */
+  onDone: (action: Action) => void;
+};
+
+export const MANAGER = `fieldManager=${FIELD_MANAGER}`;
+/** A write that takes longer is given up, so that its answer is not awaited beyond the term. */
+const WRITE_TIMEOUT_MS = 5_000;
+
+/** The one gate of every write: none begins after the term's deadline. */
+export function withinTerm(request: RequestOptions, {term}: WriterOptions): RequestOptions {
+  if (!term.mayWrite) throw new TermEndedError();
+  return {...request, timeoutMs: Math.min(WRITE_TIMEOUT_MS, Math.max(1, term.leftMs))};
+}
+
+/** Sends a guarded write, and puts the answer into the caches. Throws ApiError or TermEndedError. */
+export async function write(
+  kind: WrittenKind,
+  method: string,
+  path: string,
+  request: RequestOptions,
+  options: WriterOptions,
+): Promise<KubeObject> {
+  const written = await options.client.request<KubeObject>(method, path, withinTerm(request, options));
+  options.onWritten(kind, written);
+  return written;
+}
