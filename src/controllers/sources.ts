@@ -16,6 +16,11 @@ export function metricSources(world: World, queue: WorkQueue, leading: () => boo
         for (const [reason, count] of reasons) yield {policy, reason, count};
       }
     },
+    *enforced() {
+      if (!leading()) return;
+      for (const {key} of world.policies.values())
+        yield {policy: key, count: world.enforcement.get(key)?.status === 'True' ? 1 : 0};
+    },
     *cached() {
       yield {resource: 'leasepolicies', count: world.policies.size};
       yield {resource: 'leaseregistries', count: world.registries.size};

@@ -9,6 +9,8 @@ type Labels = {[name in 'policy' | 'state' | 'reason' | 'resource']?: string};
 export type MetricSources = {
   leases: () => Iterable<{policy: string; state: string; count: number}>;
   findings: () => Iterable<{policy: string; reason: string; count: number}>;
+  /** 1 for a policy that is wholly enforced, else 0. */
+  enforced: () => Iterable<{policy: string; count: number}>;
   queueLength: () => number;
   leading: () => boolean;
   cached: () => Iterable<{resource: string; count: number}>;
@@ -51,6 +53,7 @@ export class Metrics {
     collectDefaultMetrics({register: this.registry});
     this.#gauge('leases', 'Leases by policy and state.', ['policy', 'state'], sources.leases);
     this.#gauge('findings', 'Findings by policy and reason.', ['policy', 'reason'], sources.findings);
+    this.#gauge('enforced', '1 while the API server enforces all of a policy.', ['policy'], sources.enforced);
     this.#gauge('cached_objects', 'Objects in the caches.', ['resource'], sources.cached);
     this.#gauge('queue_length', 'Keys that are due or running.', [], () => [{count: sources.queueLength()}]);
     this.#gauge('leader', '1 while this process leads.', [], () => [{count: sources.leading() ? 1 : 0}]);

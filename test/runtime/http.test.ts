@@ -47,6 +47,7 @@ test('gauges say what their sources say at the moment of the scrape', async t =>
   metrics.observe({
     leases: () => leases,
     findings: () => [],
+    enforced: () => [{policy: 'payments', count: 1}],
     queueLength: () => 7,
     leading: () => true,
     cached: () => [{resource: 'leases', count: 9}],
@@ -54,6 +55,7 @@ test('gauges say what their sources say at the moment of the scrape', async t =>
   const {get} = await endpoint(t, metrics.registry);
   const text = await (await get('/metrics')).text();
   t.regex(text, /^leasepolicy_leases\{policy="payments",state="held"\} 2$/m);
+  t.regex(text, /^leasepolicy_enforced\{policy="payments"\} 1$/m);
   t.regex(text, /^leasepolicy_queue_length 7$/m);
   t.regex(text, /^leasepolicy_leader 1$/m);
   t.regex(text, /^leasepolicy_cached_objects\{resource="leases"\} 9$/m);
