@@ -262,6 +262,7 @@ export class LeasePolicyOperator extends framework.default {
   async #lead(term: Term): Promise<void> {
     this.#queue.clear();
     this.#world.ledger.clear();
+    this.#world.enforcement.clear();
     this.#term = term;
     try {
       this.#world.enqueueAll();

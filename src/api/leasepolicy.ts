@@ -151,10 +151,16 @@ const lease = Type.Object(
       description: 'Namespace of the Leases; empty: that of the workload.',
       maxLength: 63,
       default: '',
-      ...rules({
-        rule: `self == '' || self.matches('${DNS_LABEL}')`,
-        message: 'lease.namespace is the name of a namespace, or empty for that of the workload',
-      }),
+      ...rules(
+        {
+          rule: `self == '' || self.matches('${DNS_LABEL}')`,
+          message: 'lease.namespace is the name of a namespace, or empty for that of the workload',
+        },
+        {
+          rule: "self != 'kube-node-lease'",
+          message: 'lease.namespace kube-node-lease is for the heartbeats of nodes: choose another namespace',
+        },
+      ),
     }),
     create: Type.Boolean({description: 'Create a Lease that is missing.', default: true}),
     adopt: Type.Boolean({

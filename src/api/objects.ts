@@ -20,7 +20,9 @@ export const ANNOTATIONS = {
   subject: `${GROUP}/subject`,
   /** When the Lease was first seen without a subject and without a holder. */
   orphanedSince: `${GROUP}/orphaned-since`,
-  /** On a RoleBinding: the holder on whose account a former service account keeps its grant. */
+  /** On a RoleBinding: the service account that it is for, the former one, and the holder for whose sake that stays. */
+  serviceAccount: `${GROUP}/service-account`,
+  formerAccount: `${GROUP}/former-service-account`,
   untilHolder: `${GROUP}/until-holder`,
 } as const;
 

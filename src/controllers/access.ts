@@ -16,7 +16,7 @@ export const accessController: Controller<AccessObservation> = {
       lease,
       claim,
       rules: world.rules.get(policyOf(key, world) ?? ''),
-      readable: world.rendered.stores.Role.ready && world.rendered.stores.RoleBinding.ready,
+      readable: isReadable(namespace ?? '', world),
       role: world.rendered.stores.Role.get(row),
       binding: world.rendered.stores.RoleBinding.get(row),
     };
@@ -31,3 +31,9 @@ export const accessController: Controller<AccessObservation> = {
 
 const policyOf = (key: string, world: World): string | undefined =>
   world.claims.winner(key)?.policy ?? world.leases.get(key)?.labels[LABELS.policy];
+
+/** In a namespace that is about to go, what is removed must not come back. */
+function isReadable(namespace: string, world: World): boolean {
+  const {Role, RoleBinding} = world.rendered.stores;
+  return Role.ready && RoleBinding.ready && world.namespaces.get(namespace)?.terminating === false;
+}

@@ -3,7 +3,7 @@ import type {Enforced} from '../core/plan-admission.ts';
 
 export class Enforcement {
   readonly #states = new Map<string, Enforced>();
-  /** Writes that were refused, by the key that they were for. */
+  /** Writes that failed, by the key that they were for. */
   readonly #failures = new Map<string, {policy: string; message: string}>();
   readonly #onChange: (policy: string) => void;
 
@@ -27,6 +27,12 @@ export class Enforcement {
   /** A write was refused; it is tried again. */
   failed(policy: string, key: string, message: string): void {
     this.#change(policy, () => this.#failures.set(key, {policy, message}));
+  }
+
+  /** Forgets everything: a term begins. */
+  clear(): void {
+    this.#states.clear();
+    this.#failures.clear();
   }
 
   succeeded(key: string): void {

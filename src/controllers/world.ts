@@ -42,7 +42,7 @@ export type WorldOptions = {
 
 export class World {
   readonly policies = new Store<PolicyRow>(change => this.#policyChanged(change));
-  readonly registries = new Store<RegistryRow>(change => this.#wantRegistry(namespaceOf(change.row.key), 0));
+  readonly registries = new Store<RegistryRow>(change => this.#registryChanged(change));
   readonly namespaces = new Store<NamespaceRow>(change => this.#namespaceChanged(change));
   readonly leases = new Store<LeaseView>(change => this.#leaseChanged(change));
   readonly inForce: InForce;
@@ -57,7 +57,7 @@ export class World {
   /** Why a policy's collection waits for a human. */
   readonly stopped = new Map<string, string>();
   readonly rendered: RenderedObjects;
-  readonly enforcement = new Enforcement(policy => this.wantStatus([policy], 0));
+  readonly enforcement = new Enforcement(policy => this.wantStatus([policy]));
   readonly options: WorldOptions;
   /** The user that the API server takes us for. */
   username = '';
@@ -241,6 +241,15 @@ export class World {
       const acceptance = this.inForce.acceptance.get(row.key);
       if (acceptance?.accepted === false && acceptance.reason === INJECTION_CONFLICT) this.#refresh(row);
     }
+  }
+
+  #registryChanged({type, row}: Change<RegistryRow>): void {
+    const namespace = namespaceOf(row.key);
+    this.#wantRegistry(namespace, 0);
+    if (type !== 'added') return;
+    // Leases may have waited for it.
+    for (const {workload} of this.claims.inNamespace(namespace))
+      this.options.enqueue(`workload/${workload.id}`);
   }
 
   #namespaceChanged(change: Change<NamespaceRow>): void {

@@ -21,7 +21,7 @@ export type AccessObservation = {
   readonly lease: LeaseView | undefined;
   readonly rules: Rules | undefined;
   readonly claim: Claim | undefined;
-  /** Whether Roles and RoleBindings are in the caches; else nothing is known of them, and nothing is done. */
+  /** Whether Roles and RoleBindings are in the caches and can be written; else nothing is done. */
   readonly readable: boolean;
   readonly role: RenderedView | undefined;
   readonly binding: RenderedView | undefined;
@@ -39,8 +39,6 @@ export function accessActions({lease, rules, claim, readable, role, binding}: Ac
   return isManaged(lease) ? [] : difference([], live);
 }
 
-type Account = {readonly namespace: string; readonly name: string};
-
 function rendered(lease: LeaseView, claim: Claim, binding: RenderedView | undefined): Rendered[] {
   const name = accessName(lease.name);
   const common = {
@@ -55,31 +53,45 @@ function rendered(lease: LeaseView, claim: Claim, binding: RenderedView | undefi
     resourceNames: [lease.name],
     verbs: VERBS,
   };
-  const accounts = accountsOf(lease, claim, binding);
+  const {accounts, annotations} = accountsOf(lease, claim, binding);
   return [
     {...common, kind: 'Role', content: {rules: [rule]}},
     {
       ...common,
       kind: 'RoleBinding',
-      ...(accounts.length > 1 ? {annotations: {[ANNOTATIONS.untilHolder]: lease.holder}} : {}),
+      annotations,
       content: {
         roleRef: {apiGroup: RBAC, kind: 'Role', name},
-        subjects: accounts.map(({namespace, name}) => ({kind: 'ServiceAccount', name, namespace})),
+        subjects: accounts.map(account => {
+          const [namespace, name] = account.split('/');
+          return {kind: 'ServiceAccount', name, namespace};
+        }),
       },
     },
   ];
 }
 
+type Accounts = {
+  readonly accounts: readonly string[];
+  readonly annotations: Readonly<Record<string, string>>;
+};
+
 /**
  * When the service account of a workload changes, the holder of the Lease still has the old one: that keeps its grant
- * as long as the same holder is there, so that a rollout takes the Lease from nobody.
+ * as long as the same holder is there, so that a rollout takes the Lease from nobody. Annotations of ours remember it:
+ * the subjects may be what somebody has edited.
  */
-function accountsOf(lease: LeaseView, {workload}: Claim, binding: RenderedView | undefined): Account[] {
-  const present = {namespace: workload.namespace, name: workload.serviceAccount};
-  const granted = (binding?.content.subjects ?? []) as Account[];
-  const isPresent = (each: Account) => each.name === present.name && each.namespace === present.namespace;
-  const others = granted.filter(each => !isPresent(each));
-  const justChanged = !granted.some(isPresent);
-  const holderStays = justChanged || binding?.annotations[ANNOTATIONS.untilHolder] === lease.holder;
-  return lease.holder !== '' && holderStays ? [present, ...others] : [present];
+function accountsOf({holder}: LeaseView, {workload}: Claim, binding: RenderedView | undefined): Accounts {
+  const present = `${workload.namespace}/${workload.serviceAccount}`;
+  const said = binding?.annotations ?? {};
+  const last = said[ANNOTATIONS.serviceAccount] ?? present;
+  const former = last === present ? said[ANNOTATIONS.formerAccount] : last;
+  const until = last === present ? said[ANNOTATIONS.untilHolder] : holder;
+  const annotations = {[ANNOTATIONS.serviceAccount]: present};
+  if (former === undefined || former === present || holder === '' || until !== holder)
+    return {accounts: [present], annotations};
+  return {
+    accounts: [present, former],
+    annotations: {...annotations, [ANNOTATIONS.formerAccount]: former, [ANNOTATIONS.untilHolder]: holder},
+  };
 }

@@ -101,11 +101,15 @@ export function sooner(a: number | undefined, b: number | undefined): number | u
   return Math.min(a, b);
 }
 
-/** The labels of a Lease of this policy. */
-export function leaseLabels(rules: Rules, origin: string): Record<string, string> {
+/** The labels of a Lease of this policy. One of a Helm chart, say, stays managed by Helm. */
+export function leaseLabels(
+  rules: Rules,
+  origin: string,
+  present: Readonly<Record<string, string>> = {},
+): Record<string, string> {
   return {
     ...rules.lease.labels,
-    [LABELS.managedBy]: 'leasepolicy',
+    [LABELS.managedBy]: present[LABELS.managedBy] ?? 'leasepolicy',
     [LABELS.policy]: rules.policy,
     [LABELS.origin]: origin,
     [LABELS.naming]: NAMING_VERSION,

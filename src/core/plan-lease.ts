@@ -176,7 +176,7 @@ function orphanMark(rules: Rules, lease: LeaseView, state: Lifetime, now: Now): 
     namespace,
     name,
     uid,
-    labels: leaseLabels(rules, lease.labels[LABELS.origin] ?? 'adopted'),
+    labels: leaseLabels(rules, lease.labels[LABELS.origin] ?? 'adopted', lease.labels),
     annotations: leaseAnnotations(lease.subject, orphaned ? formatMicroTime(now.wallMs) : undefined),
   };
 }

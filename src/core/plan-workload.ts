@@ -48,9 +48,6 @@ export function planWorkload({workload, claims}: WorkloadObservation, now: Now):
   return {...joined(plans), findings};
 }
 
-/** How long a Lease waits before it looks whether its namespace has a registry by now. */
-const REGISTRY_WAIT_MS = 100;
-
 /** The Pods of some kinds do not say to which workload they belong. */
 function injectionFinding(view: ClaimView): Finding[] {
   const {apiVersion, kind} = view.claim.workload;
@@ -62,7 +59,7 @@ function injectionFinding(view: ClaimView): Finding[] {
 function planClaim(view: ClaimView, now: Now): Plan {
   const {claim, winner, lease, rules, namespace} = view;
   if (namespace === 'terminating') return {actions: [], findings: []};
-  if (namespace === 'unregistered') return {actions: [], findings: [], requeueAfterMs: REGISTRY_WAIT_MS};
+  if (namespace === 'unregistered') return {actions: [], findings: []};
   if (namespace === 'missing') {
     const message = `its Lease belongs into namespace ${claim.leaseNamespace}, which does not exist: create it`;
     return {actions: [], findings: [finding(view, 'NamespaceMissing', message)]};
@@ -157,7 +154,7 @@ function planLabels(view: ClaimView, lease: LeaseView): Part {
   const {claim, rules} = view;
   const known = isManaged(lease);
   if (!known && !rules.lease.adopt) return {actions: []};
-  const labels = leaseLabels(rules, lease.labels[LABELS.origin] ?? 'adopted');
+  const labels = leaseLabels(rules, lease.labels[LABELS.origin] ?? 'adopted', lease.labels);
   const differs = Object.entries(labels).some(([key, value]) => lease.labels[key] !== value);
   if (!differs && lease.subject === claim.subject && lease.orphanedSince === undefined) return {actions: []};
   const {namespace, name, uid} = lease;

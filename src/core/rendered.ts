@@ -117,7 +117,8 @@ export function difference(
   const idOf = ({kind, namespace = '', name}: Rendered | RenderedView) => `${kind} ${namespace}/${name}`;
   const views = new Map(live.map(view => [idOf(view), view]));
   const kept = new Set(wanted.map(idOf));
-  const removed = live.filter(view => !kept.has(idOf(view))).toSorted((a, b) => rank(b.kind) - rank(a.kind));
+  const rank = ({kind}: RenderedView) => REMOVAL.indexOf(kind);
+  const removed = live.filter(view => !kept.has(idOf(view))).toSorted((a, b) => rank(a) - rank(b));
   return [
     ...wanted.flatMap((rendered): (ApplyObject | DeleteObject)[] => {
       const view = views.get(idOf(rendered));
@@ -142,5 +143,12 @@ function deleting({policy = '', kind, namespace, name, uid, resourceVersion}: Re
   return {type: 'deleteObject', policy, kind, namespace, name, uid, resourceVersion};
 }
 
-/** The order of creation. */
-const rank = (kind: RenderedKind) => Object.keys(RENDERED_KINDS).indexOf(kind);
+/** What refuses goes first: no Pod waits for variables that nobody writes any more. */
+const REMOVAL: readonly RenderedKind[] = [
+  'ValidatingAdmissionPolicyBinding',
+  'ValidatingAdmissionPolicy',
+  'MutatingAdmissionPolicyBinding',
+  'MutatingAdmissionPolicy',
+  'RoleBinding',
+  'Role',
+];

@@ -70,6 +70,7 @@ export function compile(policy: string, generation: number, spec: LeasePolicySpe
     namespaceMatches,
     workloadMatches,
     ...namingProblems(spec, naming),
+    ...namespaceProblems(spec),
     ...labelProblems(spec),
     ...exemptProblems(spec),
   ].filter(each => typeof each === 'string');
@@ -119,6 +120,11 @@ function namingProblems(spec: LeasePolicySpec, {tokens, hash}: Naming): string[]
   const plain = new Set(kinds).size === kinds.length && !variables.some(each => each.startsWith('label:'));
   if (plain && isInjective(tokens, varying)) return [];
   return [`naming.template: "${spec.naming.template}" could give two subjects one Lease: use {hash}`];
+}
+
+function namespaceProblems({lease}: LeasePolicySpec): string[] {
+  if (lease.namespace !== HEARTBEATS) return [];
+  return [`lease.namespace: ${HEARTBEATS} is for the heartbeats of nodes: choose another namespace`];
 }
 
 function labelProblems({lease}: LeasePolicySpec): string[] {

@@ -2,7 +2,7 @@
 import test from 'ava';
 import {accessController} from '../../src/controllers/access.ts';
 import {admissionController} from '../../src/controllers/admission.ts';
-import type {NamespaceRow, PolicyRow, WorkloadRow} from '../../src/controllers/project.ts';
+import type {NamespaceRow, PolicyRow, RegistryRow, WorkloadRow} from '../../src/controllers/project.ts';
 import {World} from '../../src/controllers/world.ts';
 import type {LeaseView} from '../../src/core/lifetime.ts';
 import {lease, now, only, policy, served, workload} from '../support/builders.ts';
@@ -77,6 +77,60 @@ test('when the policy goes, its grants are looked at', t => {
     only(plan.actions, 'deleteObject').map(each => each.kind),
     ['RoleBinding', 'Role'],
   );
+});
+
+const shop: NamespaceRow = {key: 'shop', resourceVersion: '20', labels: {}, terminating: false};
+const PLACES: [what: string, change: (world: World) => void][] = [
+  ['is about to go', world => world.namespaces.put({...shop, terminating: true})],
+  ['is not known', world => world.namespaces.delete('shop', '20')],
+];
+for (const [what, change] of PLACES) {
+  test(`in a namespace that ${what} nothing is granted, and nothing is taken away`, t => {
+    const {world} = worldWith(managed);
+    change(world);
+    t.deepEqual(reconcile(world), []);
+    const granted = worldWith(managed).world;
+    reconcile(granted);
+    change(granted);
+    granted.policies.delete('payments', '9');
+    granted.rendered.stores.Role.delete(`shop/leasepolicy-${NAME}`, '8');
+    const plan = accessController.plan(accessController.observe(KEY, granted, now), now);
+    t.deepEqual(plan.actions, []);
+  });
+}
+
+// A registry
+
+const registry = (namespace: string, resourceVersion = '30'): RegistryRow => ({
+  key: `${namespace}/leases`,
+  uid: 'r',
+  resourceVersion,
+  spec: {names: {}, subjects: {}, exempt: [], exemptUntil: {}, allowed: '', retired: {}},
+});
+
+test('a registry that is added wakes the workloads of its namespace; one that changes or is in another does not', t => {
+  const {world, wanted} = worldWith();
+  const woken = () => wanted.splice(0).filter(key => key.startsWith('workload/'));
+  woken();
+  world.registries.put(registry('shop'));
+  t.deepEqual(woken(), ['workload/deployments.apps/shop/api']);
+  world.registries.put(registry('shop', '31'));
+  t.deepEqual(woken(), []);
+  world.registries.delete('shop/leases', '32');
+  t.deepEqual(woken(), []);
+  world.registries.put(registry('bank', '33'));
+  t.deepEqual(woken(), []);
+});
+
+test('a registry wakes the workloads whose Leases are in its namespace, wherever they are themselves', t => {
+  const {world, wanted} = worldWith();
+  const {name, spec} = policy('payments').leasesIn('leases').hashing('namespace', 'name');
+  const status = undefined;
+  const row = {key: name, uid: 'p', resourceVersion: '40', generation: 2, terminating: false, spec, status};
+  world.policies.put(row);
+  wanted.length = 0;
+  world.registries.put(registry('leases', '41'));
+  t.true(wanted.includes('workload/deployments.apps/shop/api'));
 });
 
 // What is said of writes that are refused

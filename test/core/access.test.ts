@@ -62,7 +62,12 @@ test('the service account of the workload gets a Role on its one Lease, which go
     only(actions({}), 'applyObject').map(each => each.rendered as object),
     [
       {...common, kind: 'Role', content: {rules: [rule]}},
-      {...common, kind: 'RoleBinding', content: {roleRef, subjects}},
+      {
+        ...common,
+        kind: 'RoleBinding',
+        annotations: {'leasepolicy.dev/service-account': 'shop/old'},
+        content: {roleRef, subjects},
+      },
     ],
   );
 });
@@ -139,7 +144,11 @@ const both = granted({...there, lease: held, claim: changed});
 
 test('while the Lease is held, the old account keeps its grant beside the new one', t => {
   t.deepEqual(accounts(both), ['shop/new', 'shop/old']);
-  t.deepEqual(both.binding.annotations, {'leasepolicy.dev/until-holder': HOLDER});
+  t.deepEqual(both.binding.annotations, {
+    'leasepolicy.dev/service-account': 'shop/new',
+    'leasepolicy.dev/former-service-account': 'shop/old',
+    'leasepolicy.dev/until-holder': HOLDER,
+  });
   t.deepEqual(actions({...both, lease: held, claim: changed}), [], 'and then it is as it should be');
 });
 
@@ -152,7 +161,7 @@ for (const [when, view] of ENDS) {
     const given = {...both, lease: view, claim: changed};
     const after = granted(given);
     t.deepEqual(accounts(after), ['shop/new']);
-    t.deepEqual(after.binding.annotations, {});
+    t.deepEqual(after.binding.annotations, {'leasepolicy.dev/service-account': 'shop/new'});
     t.deepEqual(actions({...after, lease: view, claim: changed}), []);
   });
 }
@@ -161,11 +170,12 @@ test('when nobody holds the Lease, the account changes at once', t => {
   t.deepEqual(accounts(granted({...there, claim: changed})), ['shop/new']);
 });
 
-test('of several changes during one hold every account stays until the holder changes', t => {
+test('of several changes during one hold one former account stays until the holder changes', t => {
   const newest = claimOfAccount('newest');
-  const three = granted({...both, lease: held, claim: newest});
-  t.deepEqual(accounts(three), ['shop/newest', 'shop/new', 'shop/old']);
-  const later = {...three, lease: held.heldBy('api-6e9a-aaaaa'), claim: newest};
+  const two = granted({...both, lease: held, claim: newest});
+  t.deepEqual(accounts(two), ['shop/newest', 'shop/new']);
+  t.deepEqual(actions({...two, lease: held, claim: newest}), []);
+  const later = {...two, lease: held.heldBy('api-6e9a-aaaaa'), claim: newest};
   t.deepEqual(accounts(granted(later)), ['shop/newest']);
 });
 
@@ -183,6 +193,43 @@ test('a subject that somebody has added is taken out', t => {
   ];
   const edited = {...binding, content: {...binding.content, subjects}};
   t.deepEqual(accounts(granted({role, binding: edited, lease: held})), ['shop/old']);
+});
+
+// Subjects that somebody has edited
+
+const withSubjects = ({role, binding}: typeof there, ...names: string[]) => {
+  const subjects = names.map(name => ({kind: 'ServiceAccount', name, namespace: 'shop'}));
+  return {role, binding: {...binding, content: {...binding.content, subjects}}};
+};
+
+const EDITED: [what: string, names: string[]][] = [
+  ['another account alone', ['intruder']],
+  ['another account before the right one', ['intruder', 'old']],
+  ['nobody', []],
+];
+for (const [what, subjects] of EDITED) {
+  test(`a grant that was edited to ${what} is for its account again, also while the Lease is held`, t => {
+    const edited = withSubjects(there, ...subjects);
+    for (const view of [owned, held]) {
+      const after = granted({...edited, lease: view});
+      t.deepEqual(accounts(after), ['shop/old']);
+      t.deepEqual(after.binding.annotations, there.binding.annotations);
+    }
+  });
+
+  test(`a grant that was edited to ${what} names two accounts after a change in a hold, and no third`, t => {
+    const edited = withSubjects(there, ...subjects);
+    t.deepEqual(accounts(granted({...edited, lease: held, claim: changed})), ['shop/new', 'shop/old']);
+    const later = withSubjects(both, ...subjects);
+    t.deepEqual(accounts(granted({...later, lease: held, claim: changed})), ['shop/new', 'shop/old']);
+  });
+}
+
+test('a grant that says of no account whom it was for is for the present one alone', t => {
+  const edited = withSubjects(there, 'intruder');
+  const {role} = edited;
+  const binding = {...edited.binding, annotations: {}};
+  t.deepEqual(accounts(granted({role, binding, lease: held, claim: changed})), ['shop/new']);
 });
 
 test('the name of a grant says which Lease it is for', t => {

@@ -35,13 +35,18 @@ type BindingSpec = {
     namespaceSelector: LabelSelector;
     objectSelector: LabelSelector;
     matchPolicy: string;
-    resourceRules?: {operations: string[]; resources: string[]}[];
+    resourceRules: {operations: string[]; resources: string[]}[];
   };
   validationActions?: string[];
 };
 type PolicySpec = {
   failurePolicy: string;
-  matchConstraints: {resourceRules: {operations: string[]; resources: string[]}[]};
+  matchConstraints: {
+    namespaceSelector: LabelSelector;
+    objectSelector: LabelSelector;
+    matchPolicy: string;
+    resourceRules: {operations: string[]; resources: string[]}[];
+  };
   matchConditions: {name: string; expression: string}[];
   variables?: {name: string; expression: string}[];
   validations?: {expression: string; message: string; messageExpression: string; reason: string}[];
@@ -54,6 +59,24 @@ function policySpec(objects: readonly Rendered[], kind: string = VAP): PolicySpe
   if (!found) throw new Error(`there is no ${kind}`);
   return found.content.spec as PolicySpec;
 }
+
+/** Each binding with its name and the policy that it binds. */
+function bound(objects: readonly Rendered[]): {name: string; binding: BindingSpec; policy: PolicySpec}[] {
+  return objects.flatMap(({kind, name, content}) => {
+    if (!kind.endsWith('Binding')) return [];
+    const binding = content.spec as BindingSpec;
+    const found = objects.find(
+      each => `${each.kind}Binding` === kind && each.name === binding.policyName,
+    )?.content;
+    if (!found) throw new Error(`${name} binds nothing`);
+    return [{name, binding, policy: found.spec as PolicySpec}];
+  });
+}
+const matches = (selector: LabelSelector, labels: Labels): boolean => {
+  const compiled = compileSelector(selector, 'selector');
+  if (typeof compiled === 'string') throw new Error(compiled);
+  return compiled(labels);
+};
 
 /** All conditions in one text. */
 const conditionOf = (objects: readonly Rendered[]) =>
@@ -70,13 +93,18 @@ const DURATIONS_PART = 'enforcement.durationSeconds';
 const HOLDERS_PART = 'enforcement.holders';
 const WRITES_PART = 'enforcement.durationSeconds and enforcement.holders';
 
-/** A policy with a binding for updates and one for creations. */
-const written = (part: string) => [`${VAP} ${part}`, `${VAP}Binding ${part}`, `${VAP}Binding ${part}.create`];
+/** A policy with a binding for updates of what is labelled, one for those of what is not, and one for creations. */
+const written = (part: string) => [
+  `${VAP} ${part}`,
+  `${VAP}Binding ${part}`,
+  `${VAP}Binding ${part}.unlabelled`,
+  `${VAP}Binding ${part}.create`,
+];
 const NAMES = [`${VAP} names`, `${VAP}Binding names`];
 const ALWAYS = [...NAMES, ...written('durations')];
 const MUTATION = [`${MAP} pods`, `${MAP}Binding pods`];
 const GUARD = [`${VAP} pods`, `${VAP}Binding pods`];
-const SETS_GUARD = [`${VAP} pods`, `${VAP}Binding pods.sets`];
+const SETS_GUARD = [`${VAP} pods.sets`, `${VAP}Binding pods.sets`];
 
 const OBJECTS: [what: string, rules: Rules, expected: string[]][] = [
   ['the defaults', policy().rules(), ALWAYS],
@@ -93,12 +121,12 @@ const OBJECTS: [what: string, rules: Rules, expected: string[]][] = [
   [
     'a policy that checks holders as durations, and does not adopt',
     policy().leases({adopt: false}).enforcing({holders: 'Audit'}).rules(),
-    [...NAMES, `${VAP} writes`, `${VAP}Binding writes`],
+    [...NAMES, ...written('writes')],
   ],
   [
     'a policy that checks holders otherwise than durations, and does not adopt',
     policy().leases({adopt: false}).enforcing({holders: 'Deny'}).rules(),
-    [...NAMES, `${VAP} durations`, `${VAP}Binding durations`, `${VAP} holders`, `${VAP}Binding holders`],
+    [...ALWAYS, ...written('holders')],
   ],
   ['a policy that injects', policy().injecting().rules(), [...ALWAYS, ...MUTATION, ...GUARD]],
   [
@@ -114,7 +142,7 @@ const OBJECTS: [what: string, rules: Rules, expected: string[]][] = [
   [
     'a policy that injects into all kinds',
     policy().forKinds('Deployment', 'StatefulSet', 'DaemonSet').injecting().rules(),
-    [...ALWAYS, ...MUTATION, ...GUARD, `${VAP}Binding pods.sets`],
+    [...ALWAYS, ...MUTATION, ...GUARD, ...SETS_GUARD],
   ],
   [
     'a policy that injects into kinds whose Pods do not name them',
@@ -161,14 +189,14 @@ for (const [what, rules] of FORMS) {
     }
   });
 
-  test(`with ${what}, every binding is of the policy of its part, which is rendered before it, and names the registry`, t => {
+  test(`with ${what}, every binding is of the policy of its part and scope, which is rendered before it, and names the registry`, t => {
     const seen = new Set<string>();
     for (const {kind, name, content} of rendered(rules, {governsSystem: true})) {
       if (!kind.endsWith('Binding')) seen.add(`${kind}Binding ${name}`);
       else {
         const {policyName, paramRef} = content.spec as BindingSpec;
         t.true(seen.has(`${kind} ${policyName}`), name);
-        t.is(policyName, name.replace(/\.[a-z.]+-/, '-'));
+        t.is(policyName, name.replace(/\.(?:unlabelled|create)-/, '-'));
         t.is(paramRef.name, 'leases');
       }
     }
@@ -345,7 +373,23 @@ const GUARDED: [what: string, before: Labels | undefined, after: Labels | undefi
   ['empties it', OURS, {...OURS, [POLICY_LABEL]: ''}, true],
   ['adds it', {team: 'a'}, OURS, false],
   ['adds it to none', undefined, OURS, false],
-  ['takes that of another policy away', {[POLICY_LABEL]: 'billing'}, {}, false],
+  ['adds an empty one', {team: 'a'}, {[POLICY_LABEL]: ''}, false],
+  ['adds that of another policy', {team: 'a'}, {[POLICY_LABEL]: 'billing'}, true],
+  ['adds that of another policy to none', undefined, {[POLICY_LABEL]: 'billing'}, true],
+  [
+    'leaves that of another policy',
+    {[POLICY_LABEL]: 'billing'},
+    {[POLICY_LABEL]: 'billing', team: 'a'},
+    false,
+  ],
+  [
+    'changes that of another policy to that of a third',
+    {[POLICY_LABEL]: 'billing'},
+    {[POLICY_LABEL]: 'x'},
+    true,
+  ],
+  ['takes that of another policy away', {[POLICY_LABEL]: 'billing'}, {}, true],
+  ['takes that of another policy away with all labels', {[POLICY_LABEL]: 'billing'}, undefined, true],
   ['replaces that of another policy', {[POLICY_LABEL]: 'billing'}, OURS, false],
   ['has none before and after', undefined, undefined, false],
 ];
@@ -371,13 +415,29 @@ for (const [what, before, after, isRefused] of GUARDED) {
   });
 }
 
-test('a creation loses no label', t => {
-  for (const labels of [OURS, undefined]) {
+const CREATED: [what: string, labels: Labels | undefined, isRefused: boolean][] = [
+  ['no labels', undefined, false],
+  ['other labels', {team: 'a'}, false],
+  ['the label', OURS, false],
+  ['the label, which is empty', {[POLICY_LABEL]: ''}, false],
+  ['the label of another policy', {[POLICY_LABEL]: 'billing'}, true],
+  ['the label of a policy whose name begins like this one', {[POLICY_LABEL]: 'payments-2'}, true],
+];
+for (const [what, labels, isRefused] of CREATED) {
+  test(`a creation with ${what} is ${isRefused ? 'refused' : 'let through'}`, t => {
     const variables = {object: metadata(labels), oldObject: null};
-    const [guard] = policySpec(partOf(WRITES_PART, asOne.rules())).validations ?? [];
-    t.true(evaluate(guard?.expression ?? '', variables));
-  }
-});
+    const [, broken = ''] = conjuncts(partOf(DURATIONS_PART, apart.rules()));
+    t.is(evaluate(broken, variables), isRefused);
+    for (const [part, rules] of [
+      [WRITES_PART, asOne],
+      [DURATIONS_PART, apart],
+      [HOLDERS_PART, apart],
+    ] as const) {
+      const [guard] = policySpec(partOf(part, rules.rules())).validations ?? [];
+      t.is(evaluate(guard?.expression ?? '', variables), !isRefused, part);
+    }
+  });
+}
 
 test('the label is guarded also where nothing is adopted, as what the operator creates has it', t => {
   const guardOf = (rules: Rules) => policySpec(partOf(WRITES_PART, rules)).validations?.[0];
@@ -471,9 +531,10 @@ test('no check of Leases is in the way of the operator or of the control plane',
       'system:kube-scheduler',
       'system:serviceaccount:kube-system:namespace-controller',
       'kube-scheduler',
-      'apiserver.kubernetes.io/identity',
     ])
       t.true(literals.includes(value), `${part}: ${value}`);
+    // Anybody can write a label.
+    t.false(literals.includes('apiserver.kubernetes.io/identity'), part);
   }
 });
 
@@ -533,18 +594,20 @@ for (const [action, failure, expected] of OTHERS_BY_ACTION) {
     ] as const;
     for (const [part, rules] of checks) {
       const objects = partOf(part, rules, {governsSystem: true});
-      t.is(bindings(objects).length, 4, part);
-      for (const binding of bindings(objects)) {
-        t.deepEqual(
-          [
-            binding.validationActions?.join(),
-            policySpec(objects).failurePolicy,
-            binding.paramRef.parameterNotFoundAction,
-          ],
-          expected,
-          part,
-        );
-      }
+      t.deepEqual(
+        bound(objects).map(({name, binding, policy: {failurePolicy: failing}}) => [
+          name.includes('.system'),
+          binding.validationActions?.join(),
+          failing,
+          binding.paramRef.parameterNotFoundAction,
+        ]),
+        [
+          ...Array(3).fill([false, ...expected]),
+          // In the operator's own namespace nothing is refused because it can't be evaluated.
+          ...Array(3).fill([true, expected[0], 'Ignore', 'Allow']),
+        ],
+        part,
+      );
     }
   });
 }
@@ -588,18 +651,17 @@ const OPERATOR = 'leasepolicy-system';
 const TEAM_A: LabelSelector = {matchLabels: {team: 'a'}};
 const withName = (name: string, labels: Labels) => ({...labels, 'kubernetes.io/metadata.name': name});
 
-/** The bindings in whose scope a namespace is, with what they do where the registry is missing. */
+/** The bindings in whose scope, and that of their policy, a namespace is, with what they do without a registry. */
 function scopesOf(objects: readonly Rendered[], name: string, labels: Labels): string[] {
-  return objects.flatMap(({kind, name: objectName, content}) => {
-    if (!kind.endsWith('Binding')) return [];
-    const {matchResources, paramRef} = content.spec as BindingSpec;
-    const matches = compileSelector(matchResources.namespaceSelector, 'namespaceSelector');
-    if (typeof matches === 'string') throw new Error(matches);
-    if (!matches(withName(name, labels))) return [];
-    // leasepolicy-names.system-payments: what stands behind the part.
-    const suffix = /^leasepolicy-[a-z]+(\.[a-z.]+)?-/.exec(objectName)?.[1] ?? 'main';
-    return [`${suffix} ${paramRef.parameterNotFoundAction}`];
-  });
+  return bound(objects).flatMap(
+    ({name: objectName, binding: {matchResources, paramRef}, policy: {matchConstraints}}) => {
+      const both = [matchConstraints, matchResources];
+      if (!both.every(({namespaceSelector}) => matches(namespaceSelector, withName(name, labels)))) return [];
+      // leasepolicy-names.system-payments: what stands behind the part.
+      const suffix = /^leasepolicy-[a-z]+(\.[a-z.]+)?-/.exec(objectName)?.[1] ?? 'main';
+      return [`${suffix} ${paramRef.parameterNotFoundAction}`];
+    },
+  );
 }
 
 const deny = policy().enforcing({names: 'Deny'});
@@ -695,16 +757,92 @@ for (const [what, rules, governsSystem, places] of SCOPES) {
       const suffixes = expected.map(each => each.replace(/^main| \w+$/g, ''));
       t.deepEqual(
         scopesOf(partOf(DURATIONS_PART, rules, {governsSystem}), name, labels),
-        suffixes.flatMap(suffix => [`${suffix || 'main'} Allow`, `${suffix}.create Allow`]),
-      );
-      const unadopted = {...rules, lease: {...rules.lease, adopt: false}};
-      t.deepEqual(
-        scopesOf(partOf(DURATIONS_PART, unadopted, {governsSystem}), name, labels),
-        suffixes.map(suffix => `${suffix || 'main'} Allow`),
+        suffixes.flatMap(suffix => [
+          `${suffix || 'main'} Allow`,
+          `${suffix}.unlabelled Allow`,
+          `${suffix}.create Allow`,
+        ]),
       );
     });
   }
 }
+
+test('every policy is looked at for the namespaces and Pods of its scope alone: the kind of the registry may be missing', t => {
+  for (const [what, rules] of FORMS) {
+    const all = bound(rendered(rules, {governsSystem: true}));
+    t.true(all.length >= 10, what);
+    for (const {
+      name,
+      binding,
+      policy: {matchConstraints},
+    } of all) {
+      const {namespaceSelector} = matchConstraints;
+      t.deepEqual(namespaceSelector, binding.matchResources.namespaceSelector, name);
+      t.not(namespaceSelector.matchExpressions?.length ?? 0, 0, name);
+    }
+  }
+});
+
+test('the policies of two scopes say the same but where they are looked at and whether they fail', t => {
+  const rules = everything.enforcing({names: 'Deny', failurePolicy: {...FAILURE, names: 'Fail'}}).rules();
+  for (const part of ['enforcement.names', WRITES_PART]) {
+    const [first, ...others] = partOf(part, rules, {governsSystem: true})
+      .filter(({kind}) => kind === VAP)
+      .map(({content}) => {
+        const {failurePolicy: _, matchConstraints, ...same} = content.spec as PolicySpec;
+        return {...same, matchConstraints: {...matchConstraints, namespaceSelector: undefined}};
+      });
+    t.is(others.length, 2);
+    for (const other of others) t.deepEqual(other, first);
+  }
+});
+
+const ALL_FAIL = {names: 'Fail', durationSeconds: 'Fail', holders: 'Fail'} as const;
+
+type Failing = [home: string, holders: 'Deny' | 'Warn', part: string, suffix: string, expected: string];
+const FAILING: Failing[] = ['leases', 'kube-system', OPERATOR].flatMap(home => {
+  const fixedIs = (strict: string) => (home === 'leases' ? strict : 'Ignore Allow');
+  const places = (holders: 'Deny' | 'Warn', part: string, strict: string): Failing[] => [
+    [home, holders, part, '', strict],
+    [home, holders, part, '.system', 'Ignore Allow'],
+    [home, holders, part, '.fixed', fixedIs(strict)],
+  ];
+  return [
+    ...places('Deny', 'enforcement.names', 'Fail Deny'),
+    ...places('Deny', WRITES_PART, 'Fail Allow'),
+    ...places('Warn', DURATIONS_PART, 'Fail Allow'),
+    ...places('Warn', HOLDERS_PART, 'Ignore Allow'),
+  ];
+});
+
+for (const [home, holders, part, suffix, expected] of FAILING) {
+  test(`with Leases in ${home} and holders ${holders}, what ${part} does in the scope "${suffix}" without a registry: ${expected}`, t => {
+    const enforcement = {
+      failurePolicy: ALL_FAIL,
+      names: 'Deny',
+      holders,
+      durationSeconds: DENY_DURATIONS,
+    } as const;
+    const rules = everything.enforcing(enforcement).leasesIn(home).rules();
+    const found = bound(partOf(part, rules, {governsSystem: true})).filter(
+      ({binding}) => binding.policyName.replace(/^leasepolicy-[a-z]+|-payments$/g, '') === suffix,
+    );
+    t.is(found.length, part === 'enforcement.names' ? 1 : 3);
+    for (const {name, binding, policy: given} of found)
+      t.is(`${given.failurePolicy} ${binding.paramRef.parameterNotFoundAction}`, expected, name);
+  });
+}
+
+test('no policy that may fail is looked at in kube-system or in the namespace of the operator', t => {
+  for (const [what, rules] of FORMS) {
+    for (const {name, policy: given} of bound(rendered(rules, {governsSystem: true}))) {
+      const isThere = lenientNamespaces(OPERATOR).some(namespace =>
+        matches(given.matchConstraints.namespaceSelector, withName(namespace, {team: 'a'})),
+      );
+      t.false(isThere && given.failurePolicy === 'Fail', `${what}: ${name}`);
+    }
+  }
+});
 
 test('a selector with expressions goes into the binding as it is', t => {
   const expression = {key: 'env', operator: 'Exists'};
@@ -739,6 +877,11 @@ const anyNamespace = fc.constantFrom(
   'kube-node-lease',
   OPERATOR,
 );
+/** The heartbeats of nodes are the home of no policy. */
+const anyHome = fc.option(
+  anyNamespace.filter(name => name !== 'kube-node-lease'),
+  {nil: ''},
+);
 const anyTeam = fc.constantFrom<Labels>({}, {team: 'a'}, {team: 'b'});
 const anySelector = fc.constantFrom<LabelSelector>(
   {},
@@ -750,7 +893,7 @@ const anySelector = fc.constantFrom<LabelSelector>(
 test('a namespace is in one scope when a policy governs it, and in none otherwise', t => {
   const property = fc.property(
     anySelector,
-    fc.option(anyNamespace, {nil: ''}),
+    anyHome,
     fc.constantFrom(OPERATOR, 'kube-system', 'shop'),
     anyNamespace,
     anyTeam,
@@ -782,59 +925,61 @@ type Target = {
 
 /** The bindings that a write of a Lease comes to, as the API server finds them. */
 function bindingsFor(objects: readonly Rendered[], target: Target): string[] {
-  const constrained = policySpec(objects).matchConstraints.resourceRules;
-  return objects
-    .filter(({kind}) => kind === `${VAP}Binding`)
-    .filter(({content}) => {
-      const {namespaceSelector, objectSelector, resourceRules} = (content.spec as BindingSpec).matchResources;
-      const inNamespace = compileSelector(namespaceSelector, 'namespaceSelector');
-      const isObject = compileSelector(objectSelector, 'objectSelector');
-      if (typeof inNamespace === 'string') throw new Error(inNamespace);
-      if (typeof isObject === 'string') throw new Error(isObject);
-      return (
-        inNamespace(withName(target.namespace, target.namespaceLabels)) &&
-        target.versions.some(isObject) &&
-        [constrained, resourceRules ?? constrained].every(rules =>
-          rules.some(
+  const namespace = withName(target.namespace, target.namespaceLabels);
+  return bound(objects)
+    .filter(({binding: {matchResources}, policy: {matchConstraints}}) =>
+      [matchConstraints, matchResources].every(
+        ({namespaceSelector, objectSelector, resourceRules}) =>
+          matches(namespaceSelector, namespace) &&
+          target.versions.some(labels => matches(objectSelector, labels)) &&
+          resourceRules.some(
             ({operations, resources}) =>
               operations.includes(target.operation) && resources.includes('leases'),
           ),
-        )
-      );
-    })
+      ),
+    )
     .map(({name}) => name.replace('leasepolicy-', '').replace('-payments', ''));
 }
 
 const NONE: Labels = {};
 const OF_ANOTHER: Labels = {[POLICY_LABEL]: 'billing'};
-const WRITTEN: [what: string, operation: Operation, versions: Labels[], adopting: string[]][] = [
+const WRITTEN: [what: string, operation: Operation, versions: Labels[], expected: string[]][] = [
   ['a creation without labels', 'CREATE', [NONE], ['writes.create']],
   ['a creation with the label', 'CREATE', [OURS], ['writes.create']],
   ['a creation with the label of another policy', 'CREATE', [OF_ANOTHER], ['writes.create']],
   ['an update of a Lease of the policy', 'UPDATE', [OURS, OURS], ['writes']],
-  ['an update that takes the label away', 'UPDATE', [OURS, NONE], ['writes']],
+  ['an update that takes the label away', 'UPDATE', [OURS, NONE], ['writes', 'writes.unlabelled']],
   ['an update that gives it to another policy', 'UPDATE', [OURS, OF_ANOTHER], ['writes']],
-  ['an update that adds the label', 'UPDATE', [NONE, OURS], ['writes']],
+  ['an update that adds the label', 'UPDATE', [NONE, OURS], ['writes', 'writes.unlabelled']],
   ['an update of a Lease of another policy', 'UPDATE', [OF_ANOTHER, OF_ANOTHER], []],
-  ['an update of a Lease without labels', 'UPDATE', [NONE, NONE], []],
+  [
+    'an update that takes the label of another policy away',
+    'UPDATE',
+    [OF_ANOTHER, NONE],
+    ['writes.unlabelled'],
+  ],
+  ['an update that replaces the label of another policy', 'UPDATE', [OF_ANOTHER, OURS], ['writes']],
+  ['an update that adds the label of another policy', 'UPDATE', [NONE, OF_ANOTHER], ['writes.unlabelled']],
+  ['an update of a Lease without labels', 'UPDATE', [NONE, NONE], ['writes.unlabelled']],
 ];
 
-for (const [what, operation, versions, adopting] of WRITTEN) {
-  test(`${what} comes to ${adopting[0] ?? 'no binding'} of a policy that adopts, and to the one of another`, t => {
+for (const [what, operation, versions, expected] of WRITTEN) {
+  test(`${what} comes to ${expected.join(' and ') || 'no binding'}, whether the policy adopts or not`, t => {
     const target = {namespace: 'shop', namespaceLabels: {}, operation, versions};
-    t.deepEqual(bindingsFor(partOf(WRITES_PART, asOne.rules()), target), adopting);
-    t.deepEqual(bindingsFor(partOf(WRITES_PART, asOne.leases({adopt: false}).rules()), target), ['writes']);
+    t.deepEqual(bindingsFor(partOf(WRITES_PART, asOne.rules()), target), expected);
+    const unadopted = partOf(WRITES_PART, asOne.leases({adopt: false}).rules());
+    t.deepEqual(bindingsFor(unadopted, target), expected);
     for (const part of ['durations', 'holders']) {
       const objects = partOf(part === 'holders' ? HOLDERS_PART : DURATIONS_PART, apart.rules());
       t.deepEqual(
         bindingsFor(objects, target),
-        adopting.map(name => name.replace('writes', part)),
+        expected.map(name => name.replace('writes', part)),
       );
     }
   });
 }
 
-test('bindings for updates go by the label, those for creations by nothing, and without adoption one does both', t => {
+test('bindings for updates go by the label or its absence, those for creations by nothing, also without adoption', t => {
   const rule = {
     apiGroups: ['coordination.k8s.io'],
     apiVersions: ['*'],
@@ -849,53 +994,49 @@ test('bindings for updates go by the label, those for creations by nothing, and 
     objectSelector: {matchLabels: {'leasepolicy.dev/policy': 'payments'}},
     resourceRules: [{...rule, operations: ['UPDATE']}],
   };
+  const unlabelled = {
+    ...updates,
+    objectSelector: {matchExpressions: [{key: 'leasepolicy.dev/policy', operator: 'DoesNotExist'}]},
+  };
   const creations = {
     matchPolicy: 'Equivalent',
     objectSelector: {},
     resourceRules: [{...rule, operations: ['CREATE']}],
   };
-  const both = {matchPolicy: 'Equivalent', objectSelector: {}};
   for (const [part, rules] of [
     [WRITES_PART, asOne],
     [DURATIONS_PART, apart],
     [HOLDERS_PART, apart],
   ] as const) {
-    t.deepEqual(
-      resourcesOf(partOf(part, rules.rules(), given)),
-      [updates, creations, updates, creations],
-      part,
-    );
-    t.deepEqual(resourcesOf(partOf(part, rules.leases({adopt: false}).rules(), given)), [both, both], part);
+    const expected = [updates, unlabelled, creations, updates, unlabelled, creations];
+    t.deepEqual(resourcesOf(partOf(part, rules.rules(), given)), expected, part);
+    t.deepEqual(resourcesOf(partOf(part, rules.leases({adopt: false}).rules(), given)), expected, part);
   }
   // Creations alone are checked for their name, by every binding.
-  t.deepEqual(resourcesOf(partOf('enforcement.names', asOne.rules(), given)), [both, both]);
+  t.deepEqual(resourcesOf(partOf('enforcement.names', asOne.rules(), given)), [creations, creations]);
 });
 
-test('each scope has its own bindings for updates and creations, of the same namespaces', t => {
+test('each scope has a policy and its bindings for updates and creations, of the same namespaces', t => {
   const rules = asOne.inNamespaces(TEAM_A).leasesIn('leases').hashing('namespace', 'name').rules();
   const objects = partOf(WRITES_PART, rules, {governsSystem: true});
   t.deepEqual(titles(objects), [
-    `${VAP} writes`,
-    `${VAP}Binding writes`,
-    `${VAP}Binding writes.create`,
-    `${VAP}Binding writes.system`,
-    `${VAP}Binding writes.system.create`,
-    `${VAP}Binding writes.fixed`,
-    `${VAP}Binding writes.fixed.create`,
+    ...written('writes'),
+    ...written('writes.system'),
+    ...written('writes.fixed'),
   ]);
   const selectors = (given: readonly Rendered[]) =>
     bindings(given).map(({matchResources}) => matchResources.namespaceSelector);
   const ofNames = selectors(partOf('enforcement.names', rules, {governsSystem: true}));
   t.deepEqual(
     selectors(objects),
-    ofNames.flatMap(selector => [selector, selector]),
+    ofNames.flatMap(selector => [selector, selector, selector]),
   );
 });
 
-test('a write comes to one binding where a policy governs and it is for the policy, and to none otherwise', t => {
+test('a write comes to the bindings for its labels where a policy governs, and to none otherwise', t => {
   const property = fc.property(
     anySelector,
-    fc.option(anyNamespace, {nil: ''}),
+    anyHome,
     fc.boolean(),
     fc.boolean(),
     anyNamespace,
@@ -908,12 +1049,17 @@ test('a write comes to one binding where a policy governs and it is for the poli
       const governed = rules.governsNamespace(namespace, namespaceLabels);
       const governsSystem = lenientNamespaces(OPERATOR).includes(namespace) ? governed : true;
       const versions = operation === 'CREATE' ? [after] : [before, after];
-      const isFound = !adopt || operation === 'CREATE' || versions.includes(OURS);
-      const count = isFound && (governed || namespace === home) ? 1 : 0;
+      const updated = versions.flatMap(each => (each === OURS ? [''] : each === NONE ? ['.unlabelled'] : []));
+      const suffixes = operation === 'CREATE' ? ['.create'] : [...new Set(updated)].sort();
+      const expected = governed || namespace === home ? suffixes : [];
       const parts = isOne ? [WRITES_PART] : [DURATIONS_PART, HOLDERS_PART];
       return parts.every(part => {
         const target = {namespace, namespaceLabels, operation, versions};
-        return bindingsFor(partOf(part, rules, {governsSystem}), target).length === count;
+        const found = bindingsFor(partOf(part, rules, {governsSystem}), target);
+        // Of one scope, whichever it is.
+        const scopes = new Set(found.map(name => name.replace(/\.(?:unlabelled|create)$/, '')));
+        const ends = found.map(name => /\.(?:unlabelled|create)$/.exec(name)?.[0] ?? '');
+        return `${ends.sort()}` === `${expected}` && ends.length === expected.length && scopes.size <= 1;
       });
     },
   );
@@ -941,7 +1087,7 @@ test('by default neither variables nor waiting reach the control plane', t => {
 
 test('only Pods with the label of their controllers wait', t => {
   const rules = policy().forKinds('Deployment', 'StatefulSet', 'DaemonSet').injecting().rules();
-  const guards = partOf('injection', rules).filter(({kind}) => kind === `${VAP}Binding`);
+  const guards = partOf('injection', rules).filter(({kind}) => kind.startsWith(VAP));
   t.deepEqual(
     bindings(guards).map(each => each.matchResources.objectSelector),
     [
@@ -949,6 +1095,12 @@ test('only Pods with the label of their controllers wait', t => {
       {matchExpressions: [{key: 'controller-revision-hash', operator: 'Exists'}]},
     ],
   );
+  for (const {
+    name,
+    binding,
+    policy: {matchConstraints},
+  } of bound(guards))
+    t.deepEqual(matchConstraints.objectSelector, binding.matchResources.objectSelector, name);
 });
 
 // No value changes what an expression says
@@ -1060,6 +1212,6 @@ test('one object for two rules has a name of its own, so that both forms can be 
     );
   const before = namesOf(apart.rules(), [DURATIONS_PART, HOLDERS_PART]);
   const after = namesOf(asOne.rules(), [WRITES_PART]);
-  t.is(before.length + after.length, 15);
-  t.is(new Set([...before, ...after]).size, 15);
+  t.is(before.length + after.length, 24);
+  t.is(new Set([...before, ...after]).size, 24);
 });

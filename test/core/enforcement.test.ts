@@ -62,6 +62,21 @@ test('as long as one of several writes is refused, that is told', t => {
   t.is(of.get('payments'), IN_FORCE);
 });
 
+test('when a term begins nothing is known, and nobody is told', t => {
+  const {of, told} = enforcement();
+  of.set('payments', IN_FORCE);
+  of.failed('payments', 'shop/a', 'forbidden');
+  of.set('billing', PENDING);
+  told.length = 0;
+  of.clear();
+  t.is(of.get('payments'), undefined);
+  t.is(of.get('billing'), undefined);
+  of.succeeded('shop/a');
+  t.deepEqual(told, []);
+  of.set('payments', IN_FORCE);
+  t.is(of.get('payments'), IN_FORCE);
+});
+
 test('what is refused to one policy is not told of another', t => {
   const {of, told} = enforcement();
   of.set('billing', IN_FORCE);

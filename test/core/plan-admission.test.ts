@@ -38,6 +38,7 @@ test('a new policy has each part written, each policy before its binding, and is
     `apply ${VAP}Binding leasepolicy-names-payments`,
     `apply ${VAP} leasepolicy-durations-payments`,
     `apply ${VAP}Binding leasepolicy-durations-payments`,
+    `apply ${VAP}Binding leasepolicy-durations.unlabelled-payments`,
     `apply ${VAP}Binding leasepolicy-durations.create-payments`,
     `apply ${MAP} leasepolicy-pods-payments`,
     `apply ${MAP}Binding leasepolicy-pods-payments`,
@@ -47,7 +48,7 @@ test('a new policy has each part written, each policy before its binding, and is
   t.deepEqual(plan().enforced, {
     status: 'Unknown',
     reason: 'Pending',
-    message: '9 objects are about to be written or removed',
+    message: '10 objects are about to be written or removed',
   });
   t.deepEqual(plan().findings, []);
 });
@@ -101,12 +102,12 @@ for (const [what, given] of [
   ['is about to go', {rules: undefined}],
   ['is not known to the caches any more', {context: undefined}],
 ] as [string, Partial<AdmissionObservation>][]) {
-  test(`of a policy that ${what} everything is removed, bindings first, and no condition is left`, t => {
+  test(`of a policy that ${what} everything is removed, what refuses first and bindings before it, and no condition is left`, t => {
     const live = inServer(injecting);
     const planned = plan({...given, live});
     const kinds = only(planned.actions, 'deleteObject').map(each => each.kind);
     t.is(planned.actions.length, live.length);
-    t.deepEqual(kinds, [`${MAP}Binding`, MAP, ...Array(4).fill(`${VAP}Binding`), ...Array(3).fill(VAP)]);
+    t.deepEqual(kinds, [...Array(5).fill(`${VAP}Binding`), ...Array(3).fill(VAP), `${MAP}Binding`, MAP]);
     t.false('enforced' in planned);
     t.deepEqual(plan({...given, live: []}).actions, []);
   });
@@ -116,10 +117,10 @@ test('what the policy asks for no more is removed, and it is pending until then'
   const rules = policy().enforcing({names: 'Deny'}).rules();
   const live = inServer(injecting);
   t.deepEqual(writes({rules, live}), [
-    `delete ${MAP}Binding leasepolicy-pods-payments`,
-    `delete ${MAP} leasepolicy-pods-payments`,
     `delete ${VAP}Binding leasepolicy-pods-payments`,
     `delete ${VAP} leasepolicy-pods-payments`,
+    `delete ${MAP}Binding leasepolicy-pods-payments`,
+    `delete ${MAP} leasepolicy-pods-payments`,
   ]);
   t.is(plan({rules, live}).enforced?.message, '4 objects are about to be written or removed');
 });
@@ -131,6 +132,7 @@ const apart = asOne.enforcing({holders: 'Warn'});
 const names = (part: string) => [
   `${VAP} leasepolicy-${part}-payments`,
   `${VAP}Binding leasepolicy-${part}-payments`,
+  `${VAP}Binding leasepolicy-${part}.unlabelled-payments`,
   `${VAP}Binding leasepolicy-${part}.create-payments`,
 ];
 const CHANGES: [what: string, before: Rules, after: Rules, expected: string[]][] = [
@@ -141,8 +143,10 @@ const CHANGES: [what: string, before: Rules, after: Rules, expected: string[]][]
     [
       ...names('writes').map(each => `apply ${each}`),
       `delete ${VAP}Binding leasepolicy-durations-payments`,
+      `delete ${VAP}Binding leasepolicy-durations.unlabelled-payments`,
       `delete ${VAP}Binding leasepolicy-durations.create-payments`,
       `delete ${VAP}Binding leasepolicy-holders-payments`,
+      `delete ${VAP}Binding leasepolicy-holders.unlabelled-payments`,
       `delete ${VAP}Binding leasepolicy-holders.create-payments`,
       `delete ${VAP} leasepolicy-durations-payments`,
       `delete ${VAP} leasepolicy-holders-payments`,
@@ -155,6 +159,7 @@ const CHANGES: [what: string, before: Rules, after: Rules, expected: string[]][]
     [
       ...[...names('durations'), ...names('holders')].map(each => `apply ${each}`),
       `delete ${VAP}Binding leasepolicy-writes-payments`,
+      `delete ${VAP}Binding leasepolicy-writes.unlabelled-payments`,
       `delete ${VAP}Binding leasepolicy-writes.create-payments`,
       `delete ${VAP} leasepolicy-writes-payments`,
     ],
@@ -166,17 +171,9 @@ const CHANGES: [what: string, before: Rules, after: Rules, expected: string[]][]
     [
       ...names('durations').map(each => `apply ${each}`),
       `delete ${VAP}Binding leasepolicy-writes-payments`,
+      `delete ${VAP}Binding leasepolicy-writes.unlabelled-payments`,
       `delete ${VAP}Binding leasepolicy-writes.create-payments`,
       `delete ${VAP} leasepolicy-writes-payments`,
-    ],
-  ],
-  [
-    'a policy ceases to adopt',
-    asOne.rules(),
-    asOne.leases({adopt: false}).rules(),
-    [
-      `apply ${VAP}Binding leasepolicy-writes-payments`,
-      `delete ${VAP}Binding leasepolicy-writes.create-payments`,
     ],
   ],
 ];
@@ -190,6 +187,14 @@ for (const [what, before, rules, expected] of CHANGES) {
     );
   });
 }
+
+test('whether a policy adopts changes nothing in the API server', t => {
+  for (const each of [asOne, apart]) {
+    const [adopting, other] = [each.rules(), each.leases({adopt: false}).rules()];
+    t.deepEqual(writes({rules: other, live: inServer(adopting)}), []);
+    t.deepEqual(writes({rules: adopting, live: inServer(other)}), []);
+  }
+});
 
 test('an object that was edited or removed is mended, and nothing else is written', t => {
   const [first, second, ...rest] = inServer(injecting) as [RenderedView, RenderedView, ...RenderedView[]];
@@ -210,6 +215,7 @@ const NAMES_AND_DURATIONS = [
   `apply ${VAP}Binding leasepolicy-names-payments`,
   `apply ${VAP} leasepolicy-durations-payments`,
   `apply ${VAP}Binding leasepolicy-durations-payments`,
+  `apply ${VAP}Binding leasepolicy-durations.unlabelled-payments`,
   `apply ${VAP}Binding leasepolicy-durations.create-payments`,
 ];
 

@@ -105,10 +105,8 @@ test('a workload that can have no name gets the finding that says why', t => {
   t.like(findings, {length: 1, 0: {reason: 'InvalidName', about: ABOUT}});
 });
 
-test('where no registry allows a name yet the Lease waits a moment', t => {
-  const {actions, findings, requeueAfterMs} = plan({namespace: 'unregistered'});
-  t.deepEqual([actions, findings], [[], []]);
-  t.true(requeueAfterMs !== undefined && requeueAfterMs <= 1000);
+test('where no registry allows a name yet nothing is done, until the registry wakes the workload', t => {
+  t.deepEqual(plan({namespace: 'unregistered'}), NOTHING);
 });
 
 const GOING: Record<string, Partial<WorkloadObservation>> = {
@@ -179,6 +177,27 @@ test('adoption writes labels and the subject, and nothing else', t => {
       annotations: {'leasepolicy.dev/subject': 'Deployment/api'},
     },
   ]);
+});
+
+const HELM = {'app.kubernetes.io/managed-by': 'Helm'};
+
+test('a Lease that is managed by Helm stays so when it is adopted, and is then left alone', t => {
+  const ofHelm = lease().heldBy(POD).with({labels: HELM});
+  const [label] = only(plan({lease: ofHelm}).actions, 'labelLease');
+  t.deepEqual(label?.labels, {
+    ...HELM,
+    'leasepolicy.dev/policy': 'payments',
+    'leasepolicy.dev/origin': 'adopted',
+    'leasepolicy.dev/naming': 'v1',
+  });
+  const adopted = lease().adopted().heldBy(POD);
+  t.deepEqual(plan({lease: adopted.with({labels: {...adopted.labels, ...HELM}})}), NOTHING);
+});
+
+test('a Lease that is managed by Helm stays so when it is labelled anew', t => {
+  const other = lease().adopted('billing');
+  const [label] = only(plan({lease: other.with({labels: {...other.labels, ...HELM}})}).actions, 'labelLease');
+  t.like(label?.labels, {...HELM, 'leasepolicy.dev/policy': 'payments'});
 });
 
 test('a policy that does not adopt leaves the Lease of somebody else alone', t => {

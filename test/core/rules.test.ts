@@ -53,6 +53,11 @@ const PROBLEMS: [why: string, problems: string[], expected: RegExp[]][] = [
     policy().template('{name}-{label:constructor}').problems(),
     [/^naming\.template/],
   ],
+  [
+    'Leases among the heartbeats of nodes',
+    policy().leasesIn('kube-node-lease').hashing('namespace', 'name').problems(),
+    [/^lease\.namespace: kube-node-lease is for the heartbeats of nodes: choose another namespace$/],
+  ],
   ['a template without name', policy().template('{prefix}').problems(), [/^naming\.template/]],
 ];
 

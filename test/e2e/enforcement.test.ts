@@ -230,14 +230,18 @@ test.serial(
     await refusal(() => tries(admin, lease('shop', 'rogue')));
 
     const rendered = await renderedFrom(stage, 'payments');
-    const [ofNames, ofWrites] = ['leasepolicy-names-payments', 'leasepolicy-writes-payments'];
+    const [ofNames, ofWrites] = ['leasepolicy-names-payments', 'leasepolicy-writes-payments'] as const;
     const all = [...rendered.values()];
     const policies = all.filter(each => each.kind === 'ValidatingAdmissionPolicy');
-    t.deepEqual(policies.map(each => each.metadata.name).sort(), [ofNames, ofWrites]);
+    // Each once more for our own namespace, where nothing is refused because a rule can't be evaluated.
+    const systemOf = (name: string) => name.replace('-payments', '.system-payments');
+    const checks = [ofNames, systemOf(ofNames), ofWrites, systemOf(ofWrites)];
+    t.deepEqual(policies.map(each => each.metadata.name).sort(), checks.toSorted());
     const bindings = all.filter(each => each.kind === 'ValidatingAdmissionPolicyBinding');
     const bound = bindings.map(each => each.spec.policyName).sort();
-    // Each once more for our own namespace; writes have one for Leases that exist and one for new ones.
-    t.deepEqual(bound, [...Array(2).fill(ofNames), ...Array(4).fill(ofWrites)]);
+    // Writes have one for Leases with the label, one for those without it, and one for new ones.
+    const times = (name: string) => Array(name.includes('names') ? 1 : 3).fill(name);
+    t.deepEqual(bound, checks.flatMap(times).sort());
     const {metadata} = await get<{metadata: {uid: string}}>(stage, 'leasepolicy', 'payments');
     const owner = {
       apiVersion: 'leasepolicy.dev/v1alpha1',
@@ -340,6 +344,63 @@ async function mendsEdits(
   await refusal(() => tries(admin, lease('shop', 'rogue')));
 }
 
+/** A Pod as the controller of a Deployment makes it. */
+const replica = (namespaceName: string) => ({
+  apiVersion: 'v1',
+  kind: 'Pod',
+  metadata: {
+    namespace: namespaceName,
+    name: 'api-6858545f6-mmdxp',
+    labels: {'pod-template-hash': '6858545f6'},
+    ownerReferences: [
+      {apiVersion: 'apps/v1', kind: 'ReplicaSet', name: 'api-6858545f6', uid: 'u', controller: true},
+    ],
+  },
+  spec: {containers: [{name: 'main', image: 'none'}]},
+});
+
+test.serial(
+  'without the kind of the registry, only namespaces of the policy are refused anything',
+  async t => {
+    t.timeout(120_000);
+    const stage = await setStage(t);
+    const elsewhere = ['other', 'kube-system', 'kube-node-lease', SYSTEM];
+    await stage.apply(
+      namespace('shop', {team: 'shop'}),
+      namespace('other'),
+      namespace('kube-node-lease'),
+      ...['shop', ...elsewhere].map(each => serviceAccount(each, 'default')),
+      policy('payments', {
+        subjects: {workloads: {namespaceSelector: {matchLabels: {team: 'shop'}}}},
+        naming: {prefix: 'payments'},
+        enforcement: strict,
+        injection: {mode: 'Env'},
+      }),
+    );
+    const operator = await startLeader(stage);
+    await enforced(stage, 'payments');
+    const admin = administrator(t, stage);
+    await refusal(() => tries(admin, lease('shop', 'rogue')));
+    await refusal(() => tries(admin, replica('shop')));
+    t.is(await operator.stop(), 0);
+
+    await stage.kubectl(['delete', 'crd', 'leaseregistries.leasepolicy.dev']);
+    // A running API server remembers the kind.
+    await stage.cluster.kill('kube-apiserver', 'SIGKILL');
+    await stage.cluster.restart();
+    const refused = await eventually('the kind is gone for the rules too', async () => {
+      const {stderr} = await tries(admin, lease('shop', 'rogue'));
+      return stderr.includes('failed to configure') && stderr;
+    });
+    t.regex(refused, /leasepolicy-names-payments/);
+    t.not((await tries(admin, replica('shop'))).code, 0);
+    for (const name of elsewhere) {
+      t.like(await tries(admin, lease(name, 'any')), {code: 0}, name);
+      t.like(await tries(admin, replica(name)), {code: 0}, name);
+    }
+  },
+);
+
 test.serial('of two policies each has all its objects, whatever their names are', async t => {
   const stage = await setStage(t);
   const names = ['payments', ...['system', 'fixed', 'sets'].map(each => `payments-${each}`)];
@@ -350,8 +411,8 @@ test.serial('of two policies each has all its objects, whatever their names are'
   for (const name of names) {
     await eventually(`all of ${name}`, async () => {
       const bindings = [...(await renderedFrom(stage, name)).values()].filter(({spec}) => spec.policyName);
-      const ofNames = bindings.filter(({spec}) => spec.policyName === `leasepolicy-names-${name}`);
-      return ofNames.length === 3 && bindings.length === 9;
+      // Names and durations in three scopes; for durations three bindings in each.
+      return bindings.length === 3 + 9;
     });
   }
   await enforced(stage, ...names);
@@ -444,7 +505,7 @@ async function isTypeChecked(t: ExecutionContext, stage: Stage, name: string): P
     const policies = objects.filter(each => each.kind === 'ValidatingAdmissionPolicy');
     const isChecked = ({metadata, status}: Rendered) =>
       status?.typeChecking !== undefined && status.observedGeneration === metadata.generation;
-    return policies.length === 3 && policies.every(isChecked) && objects;
+    return policies.length >= 6 && policies.every(isChecked) && objects;
   });
   for (const {metadata, status} of rendered)
     t.is(status?.typeChecking?.expressionWarnings, undefined, metadata.name);

@@ -269,7 +269,12 @@ async function enforcesAndRepairs(t: ExecutionContext, stage: Stage): Promise<vo
 
 async function turnsPartsOff(t: ExecutionContext, stage: Stage): Promise<void> {
   await stage.apply(shopPolicy({prefix: 'store', parts: false}));
-  const left = ['leasepolicy-durations-shop', 'leasepolicy-durations.create-shop', 'leasepolicy-names-shop'];
+  const left = [
+    'leasepolicy-durations-shop',
+    'leasepolicy-durations.create-shop',
+    'leasepolicy-durations.unlabelled-shop',
+    'leasepolicy-names-shop',
+  ];
   await eventually('only checks of names and durations are left', async () => {
     const objects = await ourObjects(stage);
     return `${[...new Set(objects.map(each => each.metadata.name))].sort()}` === `${left}`;

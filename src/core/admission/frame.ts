@@ -34,7 +34,9 @@ export type Check = {
   readonly variables?: Readonly<Record<string, Cel>>;
   readonly validations: readonly {readonly holds: Cel; readonly fallback: string; readonly message: Cel}[];
   readonly auditAnnotations?: Readonly<Record<string, Cel>>;
-  readonly scopes: readonly BoundScope[];
+  /** What happens where a rule that may fail finds no registry. */
+  readonly whenMissing: 'Allow' | 'Deny';
+  readonly scopes: readonly Scope[];
 };
 
 /** A rule about writes of the Leases of a policy. */
@@ -46,15 +48,26 @@ export type WriteRule = Pick<Check, 'action' | 'failurePolicy' | 'validations'> 
     readonly isBroken: Cel;
   };
 
-/** A part of the namespaces, with what happens where the registry is missing. */
-export type BoundScope = {
-  /** What is added to the name of the binding. */
+/**
+ * A part of the namespaces with an object of its own: the API server looks at the selectors of the policy before it
+ * looks for the registry's kind, and at those of the bindings only after it.
+ */
+export type Scope = {
+  /** What is added to the part in the names. */
   readonly suffix: string;
   readonly namespaces: LabelSelector;
   readonly objects?: LabelSelector;
-  /** Fewer than those of the policy. */
-  readonly operations?: readonly Operation[];
-  readonly whenMissing: 'Allow' | 'Deny';
+  /** Whether nothing may ever be refused here because a rule can't be evaluated. */
+  readonly isLenient: boolean;
+  /** By default one for all. */
+  readonly bindings?: readonly Bound[];
+};
+
+/** A binding for a part of the objects. */
+export type Bound = {
+  readonly suffix: string;
+  readonly operations: readonly Operation[];
+  readonly objects?: LabelSelector;
 };
 
 export const LEASES = {group: 'coordination.k8s.io', plural: 'leases'} as const;
@@ -69,17 +82,45 @@ export const objectName = (part: string, policy: string) => `leasepolicy-${part}
 export const failureOf = ({action, failurePolicy}: Pick<Check, 'action' | 'failurePolicy'>): FailurePolicy =>
   action === 'Deny' ? failurePolicy : 'Ignore';
 
-/** A ValidatingAdmissionPolicy and its bindings. */
+/** A ValidatingAdmissionPolicy for each scope, with its bindings. */
 export function validating(rules: Rules, {owner}: AdmissionContext, check: Check): Rendered[] {
   const {policy} = rules;
-  const name = objectName(check.part, policy);
-  const spec = {
-    failurePolicy: failureOf(check),
+  return check.scopes.flatMap((scope): Rendered[] => {
+    const failurePolicy = scope.isLenient ? 'Ignore' : failureOf(check);
+    const missing = failurePolicy === 'Fail' ? check.whenMissing : 'Allow';
+    const name = objectName(`${check.part}${scope.suffix}`, policy);
+    const bindings = scope.bindings ?? [{suffix: '', operations: check.operations}];
+    return [
+      {
+        kind: 'ValidatingAdmissionPolicy',
+        name,
+        policy,
+        owner,
+        content: {spec: {failurePolicy, ...policySpec(check, scope)}},
+      },
+      ...bindings.map((bound): Rendered => {
+        const content = {
+          spec: {...bindingSpec(name, {...scope, ...bound}, missing, check), ...actionsOf(check)},
+        };
+        const bindingName = objectName(`${check.part}${scope.suffix}${bound.suffix}`, policy);
+        return {kind: 'ValidatingAdmissionPolicyBinding', name: bindingName, policy, owner, content};
+      }),
+    ];
+  });
+}
+
+const actionsOf = ({action}: Check) => ({
+  validationActions: action === 'Audit' ? ['Audit'] : [action, 'Audit'],
+});
+
+function policySpec(check: Check, {namespaces, objects = {}}: Scope) {
+  const annotations = Object.entries(check.auditAnnotations ?? {});
+  return {
     paramKind: PARAM_KIND,
     matchConstraints: {
       matchPolicy: 'Equivalent',
-      namespaceSelector: {},
-      objectSelector: {},
+      namespaceSelector: namespaces,
+      objectSelector: objects,
       resourceRules: [resourceRule(check)],
     },
     matchConditions: named({concerned: allOf(check.conditions)}),
@@ -90,25 +131,10 @@ export function validating(rules: Rules, {owner}: AdmissionContext, check: Check
       messageExpression: message.text,
       reason: 'Forbidden',
     })),
-    ...(hasAny(check.auditAnnotations)
-      ? {
-          auditAnnotations: Object.entries(check.auditAnnotations).map(([key, {text}]) => ({
-            key,
-            valueExpression: text,
-          })),
-        }
+    ...(annotations.length > 0
+      ? {auditAnnotations: annotations.map(([key, {text}]) => ({key, valueExpression: text}))}
       : {}),
   };
-  const bindings = check.scopes.map((scope): Rendered => {
-    const validationActions = check.action === 'Audit' ? ['Audit'] : [check.action, 'Audit'];
-    const missing = failureOf(check) === 'Fail' ? scope.whenMissing : 'Allow';
-    const {operations} = scope;
-    const resourceRules = operations ? [resourceRule({...check, operations})] : undefined;
-    const content = {spec: {...bindingSpec(name, {...scope, resourceRules}, missing), validationActions}};
-    const bindingName = objectName(`${check.part}${scope.suffix}`, policy);
-    return {kind: 'ValidatingAdmissionPolicyBinding', name: bindingName, policy, owner, content};
-  });
-  return [{kind: 'ValidatingAdmissionPolicy', name, policy, owner, content: {spec}}, ...bindings];
 }
 
 export function resourceRule({resource, operations}: Pick<Check, 'resource' | 'operations'>) {
@@ -119,12 +145,17 @@ export function resourceRule({resource, operations}: Pick<Check, 'resource' | 'o
 export const named = (expressions: Readonly<Record<string, Cel>>) =>
   Object.entries(expressions).map(([name, {text}]) => ({name, expression: text}));
 
-type Bound = Pick<BoundScope, 'namespaces' | 'objects'> & {resourceRules?: readonly object[] | undefined};
+type Place = {
+  readonly namespaces: LabelSelector;
+  readonly objects?: LabelSelector;
+  readonly operations: readonly Operation[];
+};
 
 export function bindingSpec(
   policyName: string,
-  {namespaces, objects = {}, resourceRules}: Bound,
+  {namespaces, objects = {}, operations}: Place,
   parameterNotFoundAction: 'Allow' | 'Deny',
+  {resource}: Pick<Check, 'resource'>,
 ) {
   return {
     policyName,
@@ -133,7 +164,7 @@ export function bindingSpec(
       matchPolicy: 'Equivalent',
       namespaceSelector: namespaces,
       objectSelector: objects,
-      ...(resourceRules ? {resourceRules} : {}),
+      resourceRules: [resourceRule({resource, operations})],
     },
   };
 }
@@ -165,27 +196,30 @@ export const lenientNamespaces = (operatorNamespace: string) => [
   ...new Set(['kube-system', operatorNamespace]),
 ];
 
+/** Namespaces that a policy leaves out by itself. */
+export const leftOut = ({scope}: Rules): readonly string[] =>
+  scope.isDefault ? SYSTEM_NAMESPACES : [HEARTBEATS];
+
 /**
- * Where the Leases of a policy may be: in the namespaces that it selects and in the fixed one. A missing registry
- * refuses, so that a new namespace has no gap. In those of the control plane and of ours it allows: there the request
- * may be the one without which no registry can be made.
+ * Where the Leases of a policy may be: in the namespaces that it selects and in the fixed one. In those of the control
+ * plane and of ours nothing is refused because a rule can't be evaluated: there the request may be the one without
+ * which no registry can be made.
  */
-export function leaseScopes({scope, lease}: Rules, context: AdmissionContext): BoundScope[] {
+export function leaseScopes(rules: Rules, context: AdmissionContext): Scope[] {
+  const {namespaces} = rules.scope;
   const lenient = lenientNamespaces(context.operator.namespace);
-  const fixed = lease.namespace;
-  const left = scope.isDefault ? SYSTEM_NAMESPACES : [HEARTBEATS];
+  const fixed = rules.lease.namespace;
+  const left = leftOut(rules);
   const apart = [...new Set([...left, ...lenient, ...(fixed === '' ? [] : [fixed])])];
-  const scopes: BoundScope[] = [
-    {suffix: '', namespaces: restricted(scope.namespaces, 'NotIn', apart), whenMissing: 'Deny'},
+  const scopes: Scope[] = [
+    {suffix: '', namespaces: restricted(namespaces, 'NotIn', apart), isLenient: false},
   ];
   const ofSystem = lenient.filter(name => name !== fixed && !left.includes(name));
-  if (context.governsSystem && ofSystem.length > 0) {
-    const namespaces = restricted(scope.namespaces, 'In', ofSystem);
-    scopes.push({suffix: '.system', namespaces, whenMissing: 'Allow'});
-  }
+  if (context.governsSystem && ofSystem.length > 0)
+    scopes.push({suffix: '.system', namespaces: restricted(namespaces, 'In', ofSystem), isLenient: true});
   if (fixed !== '') {
-    const whenMissing = lenient.includes(fixed) ? 'Allow' : 'Deny';
-    scopes.push({suffix: '.fixed', namespaces: restricted({}, 'In', [fixed]), whenMissing});
+    const isLenient = lenient.includes(fixed);
+    scopes.push({suffix: '.fixed', namespaces: restricted({}, 'In', [fixed]), isLenient});
   }
   return scopes;
 }
@@ -200,10 +234,7 @@ const CONTROL_PLANE_USERS = [
 ];
 
 /** Leases of the control plane by name, for distributions that run it under other users. */
-export const CONTROL_PLANE_LEASES = ['kube-controller-manager', 'kube-scheduler', 'cloud-controller-manager'];
-
-/** By this label an API server finds the Leases of the others. */
-export const API_SERVER_IDENTITY = 'apiserver.kubernetes.io/identity';
+const CONTROL_PLANE_LEASES = ['kube-controller-manager', 'kube-scheduler', 'cloud-controller-manager'];
 
 /** Conditions of every check of Leases: never the operator, its election, the control plane and its Leases. */
 export function exclusions({operator}: AdmissionContext): Cel[] {
@@ -212,6 +243,6 @@ export function exclusions({operator}: AdmissionContext): Cel[] {
     cel`!(request.userInfo.username == ${username} && has(request.options.fieldManager) && request.options.fieldManager == ${FIELD_MANAGER})`,
     cel`!(request.namespace == ${namespace} && object.metadata.name.matches("^leasepolicy-[0-9a-f]{10}$"))`,
     cel`!(request.userInfo.username in ${CONTROL_PLANE_USERS} || has(request.userInfo.groups) && "system:nodes" in request.userInfo.groups)`,
-    cel`!(request.namespace == "kube-system" && (object.metadata.name in ${CONTROL_PLANE_LEASES} || has(object.metadata.labels) && ${API_SERVER_IDENTITY} in object.metadata.labels))`,
+    cel`!(request.namespace == "kube-system" && object.metadata.name in ${CONTROL_PLANE_LEASES})`,
   ];
 }

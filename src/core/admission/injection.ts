@@ -1,18 +1,19 @@
 /** Injection: the containers of a workload's Pods are told the name of their Lease. */
 import {type Cel, cel} from '../cel.ts';
 import type {Rendered} from '../rendered.ts';
-import {HEARTBEATS, type Rules, SYSTEM_NAMESPACES} from '../rules.ts';
+import type {Rules} from '../rules.ts';
 import {isEmptySelector} from '../selector.ts';
 import {
   type AdmissionContext,
-  type BoundScope,
   bindingSpec,
+  leftOut,
   lenientNamespaces,
   named,
   objectName,
   PARAM_KIND,
   resourceRule,
   restricted,
+  type Scope,
   validating,
 } from './frame.ts';
 
@@ -51,13 +52,14 @@ function mutation(rules: Rules, {owner}: AdmissionContext, kinds: readonly strin
   const {policy, injection} = rules;
   if (!injection) return [];
   const name = objectName('pods', policy);
+  const namespaces = restricted(rules.scope.namespaces, 'NotIn', leftOut(rules));
   const spec = {
     failurePolicy: 'Ignore',
     reinvocationPolicy: 'IfNeeded',
     paramKind: PARAM_KIND,
     matchConstraints: {
       matchPolicy: 'Equivalent',
-      namespaceSelector: {},
+      namespaceSelector: namespaces,
       objectSelector: {},
       resourceRules: [resourceRule({resource: PODS, operations: ['CREATE']})],
     },
@@ -80,8 +82,7 @@ function mutation(rules: Rules, {owner}: AdmissionContext, kinds: readonly strin
       },
     ],
   };
-  const scope = {namespaces: restricted(rules.scope.namespaces, 'NotIn', apart(rules))};
-  const content = {spec: bindingSpec(name, scope, 'Allow')};
+  const content = {spec: bindingSpec(name, {namespaces, operations: ['CREATE']}, 'Allow', {resource: PODS})};
   const binding: Rendered = {kind: 'MutatingAdmissionPolicyBinding', name, policy, owner, content};
   return [{kind: 'MutatingAdmissionPolicy', name, policy, owner, content: {spec}}, binding];
 }
@@ -129,6 +130,7 @@ function guard(rules: Rules, context: AdmissionContext, kinds: readonly string[]
         message: cel`"a Pod of " + variables.subject + ${` waits for ${nameEnv} and ${namespaceEnv} from LeasePolicy ${policy}; its controller tries again, and if that lasts, the findings of the policy say why`}`,
       },
     ],
+    whenMissing: 'Deny',
     scopes: guardScopes(rules, context, kinds),
   });
 }
@@ -160,19 +162,17 @@ function subjects(kinds: readonly string[]): Cel {
   return cel`${owners}.filter(o, ${isOurs}).map(o, ${text})`;
 }
 
-const apart = ({scope}: Rules): readonly string[] => (scope.isDefault ? SYSTEM_NAMESPACES : [HEARTBEATS]);
-
 /**
- * Bound by a label that the controllers of these kinds put on their Pods, so that no other Pod is refused where the
- * registry is missing. Pods of the control plane and of ours never wait: without them no name would ever be known.
+ * By a label that the controllers of these kinds put on their Pods, so that no other Pod is refused where the registry
+ * is missing. Pods of the control plane and of ours never wait: without them no name would ever be known.
  */
-function guardScopes(rules: Rules, {operator}: AdmissionContext, kinds: readonly string[]): BoundScope[] {
-  const never = [...new Set([...apart(rules), ...lenientNamespaces(operator.namespace)])];
+function guardScopes(rules: Rules, {operator}: AdmissionContext, kinds: readonly string[]): Scope[] {
+  const never = [...new Set([...leftOut(rules), ...lenientNamespaces(operator.namespace)])];
   const labels = [...new Set(kinds.map(kind => POD_LABEL[kind] ?? ''))];
   return labels.map(key => ({
     suffix: key === 'pod-template-hash' ? '' : '.sets',
     namespaces: restricted(rules.scope.namespaces, 'NotIn', never),
     objects: {matchExpressions: [{key, operator: 'Exists'}]},
-    whenMissing: 'Deny',
+    isLenient: false,
   }));
 }

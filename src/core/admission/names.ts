@@ -28,6 +28,7 @@ export function renderNames(rules: Rules, context: AdmissionContext): Rendered[]
         message: cel`"no policy allows Lease " + ${name} + " in namespace " + request.namespace + ${` (LeasePolicy ${rules.policy}); allowed here: `} + params.spec.allowed + "; use the name of your workload, or have this one exempted"`,
       },
     ],
+    whenMissing: 'Deny',
     scopes: leaseScopes(rules, context),
   });
 }

@@ -6,7 +6,7 @@ import type {Rules} from '../rules.ts';
 import {durationRule} from './durations.ts';
 import {
   type AdmissionContext,
-  type BoundScope,
+  type Bound,
   ENTRY,
   exclusions,
   failureOf,
@@ -48,7 +48,8 @@ function renderGroup(group: readonly WriteRule[], rules: Rules, context: Admissi
     variables: Object.assign({}, ...group.map(({variables}) => variables)),
     validations: [labelValidation(rules), ...group.flatMap(({validations}) => validations)],
     auditAnnotations: Object.assign({}, ...group.map(({auditAnnotations}) => auditAnnotations)),
-    scopes: leaseScopes(rules, context).flatMap(scope => writeScopes(rules, scope)),
+    whenMissing: 'Allow',
+    scopes: leaseScopes(rules, context).map(scope => ({...scope, bindings: bindingsOf(rules)})),
   });
 }
 
@@ -57,23 +58,26 @@ const isOfPolicy = ({policy}: Rules) =>
 
 /**
  * A Lease that exists is found by its label, so that a write is looked at for its own policy alone, however many there
- * are. One that is not adopted has no label. Leases that are missing in the registry are nobody's.
+ * are. One that has no label, such as one that is not adopted, is looked at for each.
  */
-function writeScopes({policy, lease}: Rules, {suffix, namespaces}: BoundScope): BoundScope[] {
-  const common = {namespaces, whenMissing: 'Allow'} as const;
-  if (!lease.adopt) return [{...common, suffix}];
-  const objects = {matchLabels: {[LABELS.policy]: policy}};
+function bindingsOf({policy}: Rules): Bound[] {
+  const expression = {key: LABELS.policy, operator: 'DoesNotExist'};
   return [
-    {...common, suffix, operations: ['UPDATE'], objects},
-    {...common, suffix: `${suffix}.create`, operations: ['CREATE']},
+    {suffix: '', operations: ['UPDATE'], objects: {matchLabels: {[LABELS.policy]: policy}}},
+    {suffix: '.unlabelled', operations: ['UPDATE'], objects: {matchExpressions: [expression]}},
+    {suffix: '.create', operations: ['CREATE']},
   ];
 }
 
-/** By its label a Lease is found: who takes that away could then write what he likes. Nobody needs to, no admin either. */
+/**
+ * By its label a Lease is found: who takes that away, or gives it to another policy, could then write what he likes.
+ * Nobody needs to, no admin either.
+ */
 function losesLabel({policy}: Rules): Cel {
-  const has = (object: Cel) =>
-    cel`(has(${object}.metadata.labels) && ${LABELS.policy} in ${object}.metadata.labels && ${object}.metadata.labels[${LABELS.policy}] == ${policy})`;
-  return cel`(oldObject != null && ${has(cel`oldObject`)} && !${has(cel`object`)})`;
+  const labelOf = (object: Cel) =>
+    cel`(has(${object}.metadata.labels) && ${LABELS.policy} in ${object}.metadata.labels ? ${object}.metadata.labels[${LABELS.policy}] : "")`;
+  const [now, before] = [labelOf(cel`object`), labelOf(cel`oldObject`)];
+  return cel`(${now} != ${policy} && (oldObject == null ? ${now} != "" : ${now} != ${before}))`;
 }
 
 const labelValidation = (rules: Rules) => ({
