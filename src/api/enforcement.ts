@@ -6,8 +6,24 @@ import {choice, rules} from './schema.ts';
 const ACTIONS = ['Audit', 'Warn', 'Deny'] as const;
 
 const exemption = Type.Object({
-  namespace: Type.String({description: 'A namespace, or "*" for all.', minLength: 1, maxLength: 63}),
-  name: Type.String({description: 'The exact name of the Lease.', minLength: 1, maxLength: 253}),
+  namespace: Type.String({
+    description: 'A namespace, or "*" for all.',
+    minLength: 1,
+    maxLength: 63,
+    ...rules({
+      rule: "self == '*' || self.matches('^[a-z0-9]([-a-z0-9]*[a-z0-9])?$')",
+      message: 'namespace of an exemption is the name of one namespace, or "*" for all',
+    }),
+  }),
+  name: Type.String({
+    description: 'The exact name of the Lease.',
+    minLength: 1,
+    maxLength: 253,
+    ...rules({
+      rule: "self.matches('^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$')",
+      message: 'name of an exemption is the exact name of a Lease: there are no wildcards',
+    }),
+  }),
   reason: Type.String({
     description: 'Why it is exempt, for those who read this later.',
     minLength: 1,

@@ -2,7 +2,7 @@
 import {REGISTRY_NAME} from '../api/objects.ts';
 import {canInject} from '../core/admission/injection.ts';
 import {type Claim, subjectText} from '../core/claims.ts';
-import {isHeldByOthers} from '../core/lifetime.ts';
+import {holding, isHeldByOthers, isManaged, type LeaseView} from '../core/lifetime.ts';
 import {planRegistry, type RegistryObservation} from '../core/plan-registry.ts';
 import type {Now} from '../core/plan-workload.ts';
 import {exemption} from '../core/rules.ts';
@@ -21,6 +21,7 @@ export const registryController: Controller<RegistryObservation> = {
       claims,
       heldOld: claims.flatMap(claim => heldOldNames(claim, namespace, world, now)),
       bystanders: bystanders(namespace, world),
+      heldForMs: name => heldForMs(world.leases.get(`${namespace}/${name}`), now),
       exempt: exemptNames(namespace, world, now),
       current: world.registries.get(`${namespace}/${REGISTRY_NAME}`),
       exists: (name, transitions) => goesOn(`${namespace}/${name}`, transitions, world),
@@ -28,6 +29,11 @@ export const registryController: Controller<RegistryObservation> = {
   },
   plan: planRegistry,
 };
+
+function heldForMs(lease: LeaseView | undefined, now: Now): number {
+  if (!lease || !isManaged(lease) || !isHeldByOthers(lease, now.monotonicMs)) return 0;
+  return holding(lease, now.monotonicMs).changesInMs ?? 0;
+}
 
 /** Whether a subject has the name again; a Lease that is about to be deleted still exists. */
 function goesOn(key: string, transitions: number, world: World): boolean {

@@ -85,7 +85,9 @@ function accountsOf({holder}: LeaseView, {workload}: Claim, binding: RenderedVie
   const present = `${workload.namespace}/${workload.serviceAccount}`;
   const said = binding?.annotations ?? {};
   const last = said[ANNOTATIONS.serviceAccount] ?? present;
-  const former = last === present ? said[ANNOTATIONS.formerAccount] : last;
+  // After several changes it is the account of the first that the holder has.
+  const isHolders = said[ANNOTATIONS.untilHolder] === holder;
+  const former = last === present || isHolders ? said[ANNOTATIONS.formerAccount] : last;
   const until = last === present ? said[ANNOTATIONS.untilHolder] : holder;
   const annotations = {[ANNOTATIONS.serviceAccount]: present};
   if (former === undefined || former === present || holder === '' || until !== holder)

@@ -1,6 +1,7 @@
 /** Judges one Lease: its state, what is wrong with it, and when it is garbage. */
 import {LABELS} from '../api/objects.ts';
 import {type Action, leaseAnnotations, leaseLabels, type Plan, type SubjectCheck, sooner} from './action.ts';
+import {CONTROL_PLANE_LEASES} from './admission/frame.ts';
 import type {Claim} from './claims.ts';
 import type {Finding, FindingReason, ObjectRef} from './finding.ts';
 import {holding, isHeldByUs, isManaged, type LeaseView, type Lifetime, lifetime} from './lifetime.ts';
@@ -110,11 +111,20 @@ function recordFindings(observed: LeaseObservation, lease: LeaseView, now: Now):
   return found;
 }
 
+/** By this label an API server finds the Leases of the others. */
+const API_SERVER_IDENTITY = 'apiserver.kubernetes.io/identity';
+
+/** Components of the control plane and API servers name their Leases themselves, and are let through. */
+const isControlPlane = ({namespace, name, labels}: LeaseView) =>
+  namespace === 'kube-system' &&
+  (CONTROL_PLANE_LEASES.includes(name) || labels[API_SERVER_IDENTITY] !== undefined);
+
 /** A name that no policy allows is a finding of every policy that governs the namespace. */
 function nameFindings(observed: LeaseObservation, lease: LeaseView): Finding[] {
   const {claim, own, exemptUntilMs, governing, subjectsKnown, rules} = observed;
   const ours = isManaged(lease) && rules !== undefined;
-  if (claim || own || exemptUntilMs !== undefined || ours || !subjectsKnown) return [];
+  const isExempt = own || exemptUntilMs !== undefined || isControlPlane(lease);
+  if (claim || isExempt || ours || !subjectsKnown) return [];
   const message = `no policy allows Lease ${lease.name} in namespace ${lease.namespace}; allowed here: ${observed.allowed}`;
   return governing.map(rules => finding(observed, rules, 'MisnamedLease', message));
 }

@@ -1,6 +1,6 @@
 /** Decides what a namespace's LeaseRegistry says, and the smallest patch that makes it so. */
 import type {LeaseRegistrySpec, RegisteredName} from '../api/leaseregistry.ts';
-import type {Plan, RegistryPatch} from './action.ts';
+import {type Plan, type RegistryPatch, sooner} from './action.ts';
 import {type Claim, subjectText} from './claims.ts';
 import type {LeaseView} from './lifetime.ts';
 import type {Now} from './plan-workload.ts';
@@ -19,6 +19,8 @@ export type RegistryObservation = {
   readonly heldOld: readonly {lease: LeaseView; claim: Claim}[];
   /** Workloads here that no policy selects, where Pods wait for the names of the others. */
   readonly bystanders: readonly string[];
+  /** For how many milliseconds somebody else still holds a Lease of ours here; 0 when nobody does. */
+  readonly heldForMs: (name: string) => number;
   /** Exempt names, each with the moment at which that ends: wall milliseconds, Infinity for never. */
   readonly exempt: ReadonlyMap<string, number>;
   readonly current: {uid: string; resourceVersion: string; spec: LeaseRegistrySpec} | undefined;
@@ -27,10 +29,15 @@ export type RegistryObservation = {
 };
 
 export function planRegistry(observed: RegistryObservation, now: Now): Plan {
-  const {namespace, current, governed, terminating, exempt} = observed;
+  const {namespace, current, governed, terminating, exempt, claims, heldForMs} = observed;
   const plan: Plan = {actions: [], findings: []};
   const firstEnd = Math.min(...exempt.values());
   if (Number.isFinite(firstEnd)) plan.requeueAfterMs = firstEnd - now.wallMs;
+  const claimed = new Set(claims.map(each => each.leaseKey));
+  for (const name of Object.keys(current?.spec.names ?? {}).filter(
+    each => !claimed.has(`${namespace}/${each}`),
+  ))
+    plan.requeueAfterMs = sooner(plan.requeueAfterMs, heldForMs(name) || undefined);
   if (terminating) return plan;
   if (!current) {
     if (governed)
@@ -52,29 +59,46 @@ const emptyRecord = <Value>(): Record<string, Value> => Object.create(null);
 
 type Desired = Omit<LeaseRegistrySpec, 'retired'>;
 
-function desired({namespace, claims, heldOld, exempt, bystanders}: RegistryObservation): Desired {
-  const names = emptyRecord<RegisteredName>();
-  const subjects = emptyRecord<Record<string, string>>();
-  for (const subject of bystanders) subjects[subject] = {};
-  for (const claim of claims) {
-    const name = claim.leaseKey?.slice(claim.leaseNamespace.length + 1);
-    if (name === undefined) continue;
-    const here = claim.leaseNamespace === namespace;
-    if (here) names[name] = entry(claim);
-    if (claim.workload.namespace !== namespace) continue;
-    const subject = subjectText(claim.workload, namespace);
-    subjects[subject] = {
-      ...subjects[subject],
-      [claim.policy]: here ? name : `${claim.leaseNamespace}/${name}`,
-    };
-  }
-  for (const {lease, claim} of heldOld) names[lease.name] ??= entry(claim);
+function desired(observed: RegistryObservation): Desired {
+  const {exempt} = observed;
+  const [names, subjects] = [namesOf(observed), subjectsOf(observed)];
   const exemptNames = [...exempt.keys()].sort();
   const exemptUntil = emptyRecord<string>();
   for (const [name, endsMs] of exempt) if (Number.isFinite(endsMs)) exemptUntil[name] = timestamp(endsMs);
   const allowed = allowedText([...new Set([...Object.keys(names).sort(), ...exemptNames])]);
   return {names, subjects, exempt: exemptNames, exemptUntil, allowed};
 }
+
+function namesOf({namespace, claims, heldOld, heldForMs, current}: RegistryObservation) {
+  const names = emptyRecord<RegisteredName>();
+  for (const claim of claims) {
+    const name = nameOf(claim);
+    if (name !== undefined && claim.leaseNamespace === namespace) names[name] = entry(claim);
+  }
+  for (const {lease, claim} of heldOld) names[lease.name] ??= entry(claim);
+  // The workload is gone and its Pod still leads: until it ends, nobody else writes its Lease.
+  for (const [name, said] of Object.entries(current?.spec.names ?? {}))
+    if (!Object.hasOwn(names, name) && heldForMs(name) > 0) names[name] = said;
+  return names;
+}
+
+function subjectsOf({namespace, claims, bystanders}: RegistryObservation) {
+  const subjects = emptyRecord<Record<string, string>>();
+  for (const subject of bystanders) subjects[subject] = {};
+  for (const claim of claims) {
+    const name = nameOf(claim);
+    if (name === undefined || claim.workload.namespace !== namespace) continue;
+    const subject = subjectText(claim.workload, namespace);
+    const here = claim.leaseNamespace === namespace;
+    subjects[subject] = {
+      ...subjects[subject],
+      [claim.policy]: here ? name : `${claim.leaseNamespace}/${name}`,
+    };
+  }
+  return subjects;
+}
+
+const nameOf = ({leaseKey, leaseNamespace}: Claim) => leaseKey?.slice(leaseNamespace.length + 1);
 
 /** As the server's timestamps: without a fraction of a second. */
 const timestamp = (wallMs: number) => new Date(wallMs).toISOString().replace(/\.\d+Z$/, 'Z');

@@ -69,7 +69,10 @@ function planClaim(view: ClaimView, now: Now): Plan {
   }
   const {name} = claim.result;
   if (winner !== undefined && winner !== claim) {
-    const message = `Lease ${name} is already that of ${winner.subject} (policy ${winner.policy}), which is older`;
+    const message =
+      winner.workload.id === claim.workload.id
+        ? `policy ${winner.policy} gives it the Lease ${name} already: choose another prefix for one of the two`
+        : `Lease ${name} is already that of ${winner.subject} (policy ${winner.policy}), which is older`;
     return withoutLease(view, name, finding(view, 'NameCollision', message), now);
   }
   if (lease) return planExisting(view, lease, name, now);

@@ -36,7 +36,7 @@ async function make(rendered: Rendered, options: WriterOptions): Promise<KubeObj
   } catch (error) {
     if (!(error instanceof ApiError && error.isConflict)) throw error;
     const place = namespace === undefined ? '' : ` in namespace ${namespace}`;
-    const message = `there is one already that is not ours: delete or rename it (${error.message})`;
+    const message = `there is one already that is not ours: delete it, or make it anew under another name (${error.message})`;
     throw new ApiError(`make ${kind} ${name}${place}`, {status: 422, reason: 'NotOurs', message}, error);
   }
 }

@@ -19,6 +19,7 @@ import type {
   RegistryPatch,
   WriteRecord,
 } from '../core/action.ts';
+import type {ApplyObject} from '../core/rendered.ts';
 import {ApiError, TermEndedError} from '../errors.ts';
 import {applyObject, deleteObject} from './apply-object.ts';
 import {APPLY_PATCH, type ApiClient, MERGE_PATCH} from './client.ts';
@@ -29,22 +30,43 @@ const registriesPath = (namespace: string) =>
   `/apis/${GROUP}/${VERSION}/namespaces/${namespace}/leaseregistries`;
 /**
  * Carries out the actions in order and stops at the first that fails: what comes after may rest on it. Only a Lease
- * that turns out to be no garbage does not keep the others from being collected. Throws ApiError (a conflict means:
- * look again) or TermEndedError.
+ * that turns out to be no garbage does not keep the others from being collected, and a rendered object that is refused
+ * keeps its own bindings from being made, and what it was to replace from being removed. Throws the first ApiError (a conflict means: look again) or
+ * TermEndedError.
  */
 export async function apply(actions: readonly Action[], options: WriterOptions): Promise<void> {
-  let kept: ApiError | undefined;
+  const errors: ApiError[] = [];
+  const refused = new Set<string>();
   for (const action of actions) {
-    try {
-      await perform(action, options);
-      options.onDone(action);
-    } catch (error) {
-      const isKept = action.type === 'collectLease' && error instanceof ApiError && error.isConflict;
-      if (!isKept) throw error;
-      kept = error;
-    }
+    // What the new was to replace stays as long as the new is refused.
+    if (refused.size > 0 && action.type !== 'applyObject') break;
+    if (action.type === 'applyObject' && refused.has(boundPolicy(action))) continue;
+    const error = await attempt(action, options);
+    if (error) errors.push(error);
+    if (error && action.type === 'applyObject') refused.add(action.rendered.name);
   }
-  if (kept) throw kept;
+  const [first] = errors;
+  if (first) throw first;
+}
+
+/** Returns an error after which the other actions go on, and throws every other one. */
+async function attempt(action: Action, options: WriterOptions): Promise<ApiError | undefined> {
+  try {
+    await perform(action, options);
+    options.onDone(action);
+    return undefined;
+  } catch (error) {
+    if (!(error instanceof ApiError)) throw error;
+    const goesOn = action.type === 'applyObject' || (action.type === 'collectLease' && error.isConflict);
+    if (goesOn) return error;
+    throw error;
+  }
+}
+
+/** The policy that a binding binds; empty for everything else. */
+function boundPolicy({rendered}: ApplyObject): string {
+  const {policyName = ''} = (rendered.content.spec ?? {}) as {policyName?: string};
+  return policyName;
 }
 
 async function perform(action: Action, options: WriterOptions): Promise<void> {

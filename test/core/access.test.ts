@@ -173,15 +173,15 @@ test('when nobody holds the Lease, the account changes at once', t => {
 test('of several changes during one hold one former account stays until the holder changes', t => {
   const newest = claimOfAccount('newest');
   const two = granted({...both, lease: held, claim: newest});
-  t.deepEqual(accounts(two), ['shop/newest', 'shop/new']);
+  t.deepEqual(accounts(two), ['shop/newest', 'shop/old']);
   t.deepEqual(actions({...two, lease: held, claim: newest}), []);
   const later = {...two, lease: held.heldBy('api-6e9a-aaaaa'), claim: newest};
   t.deepEqual(accounts(granted(later)), ['shop/newest']);
 });
 
-test('back to the old account in the same hold, both stay', t => {
+test('back to the old account in the same hold, it is the only one', t => {
   const back = granted({...both, lease: held, claim});
-  t.deepEqual(accounts(back), ['shop/old', 'shop/new']);
+  t.deepEqual(accounts(back), ['shop/old']);
   t.deepEqual(actions({...back, lease: held, claim}), []);
 });
 

@@ -43,6 +43,7 @@ const plan = (given: Partial<RegistryObservation> = {}) =>
       claims: [api],
       heldOld: [],
       bystanders: [],
+      heldForMs: () => 0,
       exempt: new Map(),
       current: undefined,
       exists: () => false,
@@ -382,4 +383,18 @@ test('a registry that keeps fencing counters is emptied instead', t => {
       patch: {names: {[NAME]: null}, subjects: {'Deployment/api': null}, allowed: 'none'},
     },
   ]);
+});
+
+test('a name whose workload is gone stays as long as somebody holds its Lease', t => {
+  const gone = {claims: [], heldForMs: (name: string) => (name === NAME ? 9000 : 0)};
+  const {actions: kept, requeueAfterMs} = plan({current: existing(SETTLED), ...gone});
+  t.deepEqual(kept, [
+    {type: 'patchRegistry', namespace: 'shop', patch: {subjects: {'Deployment/api': null}}},
+  ]);
+  t.is(requeueAfterMs, 9000);
+  t.deepEqual(patch(SETTLED, {claims: []}), {
+    names: {[NAME]: null},
+    subjects: {'Deployment/api': null},
+    allowed: 'none',
+  });
 });

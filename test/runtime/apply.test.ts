@@ -285,9 +285,24 @@ test('an object that somebody else manages under our name is left alone', async 
   const {options, told} = writer(api);
   const error = await refused(t, [applyObject, writeStatus], options);
   t.is(error.reason, 'NotOurs');
-  t.regex(error.message, /there is one already that is not ours: delete or rename it/);
+  t.regex(error.message, /there is one already that is not ours: delete it, or make it anew/);
   t.deepEqual(told.written, []);
   t.deepEqual(told.done, []);
+});
+
+test('of several objects one that is refused keeps only its binding from being made', async t => {
+  const api = await ApiServer.start(t);
+  api.expect(`PATCH ${CHECK}?${MANAGER}`, refusal(409, 'Conflict', 'conflict with "kubectl"'));
+  api.expect(`PATCH ${GRANT}?${MANAGER}`, json(live(grant)));
+  const binding: Rendered = {
+    ...check,
+    kind: 'ValidatingAdmissionPolicyBinding',
+    content: {spec: {policyName: check.name}},
+  };
+  const {options, told} = writer(api);
+  const actions = [applyObject, {...applyObject, rendered: binding}, {...applyObject, rendered: grant}];
+  t.is((await refused(t, [...actions, deleteObject], options)).reason, 'NotOurs');
+  t.deepEqual(told.done, ['applyObject'], 'and nothing is removed that it was to replace');
 });
 
 test('an object of ours that the server refuses together with what somebody else has added is replaced', async t => {

@@ -234,7 +234,11 @@ const CONTROL_PLANE_USERS = [
 ];
 
 /** Leases of the control plane by name, for distributions that run it under other users. */
-const CONTROL_PLANE_LEASES = ['kube-controller-manager', 'kube-scheduler', 'cloud-controller-manager'];
+export const CONTROL_PLANE_LEASES: readonly string[] = [
+  'kube-controller-manager',
+  'kube-scheduler',
+  'cloud-controller-manager',
+];
 
 /** Conditions of every check of Leases: never the operator, its election, the control plane and its Leases. */
 export function exclusions({operator}: AdmissionContext): Cel[] {
