@@ -40,7 +40,7 @@ export async function apply(actions: readonly Action[], options: WriterOptions):
   for (const action of actions) {
     // What the new was to replace stays as long as the new is refused.
     if (refused.size > 0 && action.type !== 'applyObject') break;
-    if (action.type === 'applyObject' && refused.has(boundPolicy(action))) continue;
+    if (action.type === 'applyObject' && refused.has(boundBy(action))) continue;
     const error = await attempt(action, options);
     if (error) errors.push(error);
     if (error && action.type === 'applyObject') refused.add(action.rendered.name);
@@ -63,10 +63,10 @@ async function attempt(action: Action, options: WriterOptions): Promise<ApiError
   }
 }
 
-/** The policy that a binding binds; empty for everything else. */
-function boundPolicy({rendered}: ApplyObject): string {
-  const {policyName = ''} = (rendered.content.spec ?? {}) as {policyName?: string};
-  return policyName;
+/** What a binding binds: an admission policy or a Role. One that is somebody else's must not be bound. */
+function boundBy({rendered: {content}}: ApplyObject): string {
+  const {spec = {}, roleRef} = content as {spec?: {policyName?: string}; roleRef?: {name: string}};
+  return spec.policyName ?? roleRef?.name ?? '';
 }
 
 async function perform(action: Action, options: WriterOptions): Promise<void> {

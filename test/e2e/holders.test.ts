@@ -444,6 +444,19 @@ test.serial('a rename hands over from one name to the other while nobody else ma
   t.true(newLeader.running);
   const problems = operator.lines.filter(line => /forbidden|denied/i.test(JSON.stringify(line)));
   t.deepEqual(problems, []);
+
+  // Nobody mends labels now: a Lease that is made anew, without ours or with a foreign one, is looked at all the same.
+  t.is(await operator.stop(), 0);
+  await newLeader.stop();
+  await stage.kubectl(['delete', 'lease', renamed, '-n', 'shop']);
+  const foreign = leaseManifest(renamed, {'leasepolicy.dev/policy': 'other'});
+  const createForeign = () => intruder.kubectl(['create', '-f', '-'], JSON.stringify(foreign));
+  t.regex(await refusal(createForeign), /its label leasepolicy.dev\/policy is written by the operator alone/);
+  t.is((await intruder.kubectl(['create', '-f', '-'], JSON.stringify(leaseManifest(renamed)))).code, 0);
+  t.regex(
+    await refusal(() => writeRecord(intruder, 'shop', renamed, {holderIdentity: 'intruder'})),
+    /is that of Deployment\/api \(LeasePolicy payments\)/,
+  );
 });
 
 test.serial('in a fixed namespace a Lease is written from the namespace of its workload', async t => {
@@ -493,9 +506,9 @@ test.serial('in a fixed namespace a Lease is written from the namespace of its w
   }
 });
 
-const leaseManifest = (name: string) => ({
+const leaseManifest = (name: string, labels: Record<string, string> = {}) => ({
   apiVersion: 'coordination.k8s.io/v1',
   kind: 'Lease',
-  metadata: {namespace: 'shop', name},
+  metadata: {namespace: 'shop', name, labels},
   spec: {},
 });

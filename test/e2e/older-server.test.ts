@@ -38,7 +38,7 @@ test('on a server of version 1.35 the condition names injection, names are enfor
   const rendered = await stage.kubectl(['get', 'validatingadmissionpolicies', '-o', 'name']);
   t.deepEqual(
     rendered.trim().split('\n').sort(),
-    ['durations', 'names'].map(
+    ['durations', 'durations.system', 'names', 'names.system'].map(
       part => `validatingadmissionpolicy.admissionregistration.k8s.io/leasepolicy-${part}-payments`,
     ),
     'no guard that would wait for variables',

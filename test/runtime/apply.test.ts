@@ -305,6 +305,22 @@ test('of several objects one that is refused keeps only its binding from being m
   t.deepEqual(told.done, ['applyObject'], 'and nothing is removed that it was to replace');
 });
 
+test("a Role that is somebody else's is not bound", async t => {
+  const api = await ApiServer.start(t);
+  const role: Rendered = {...grant, kind: 'Role', name: 'leasepolicy-x', content: {rules: []}};
+  const binding: Rendered = {
+    ...grant,
+    name: 'leasepolicy-x',
+    content: {roleRef: {kind: 'Role', name: 'leasepolicy-x'}, subjects: []},
+  };
+  const roles = '/apis/rbac.authorization.k8s.io/v1/namespaces/shop/roles/leasepolicy-x';
+  api.expect(`PATCH ${roles}?${MANAGER}`, refusal(409, 'Conflict', 'conflict with "kubectl"'));
+  const {options, told} = writer(api);
+  const actions = [role, binding].map(rendered => ({...applyObject, rendered}));
+  t.is((await refused(t, actions, options)).reason, 'NotOurs');
+  t.deepEqual(told.done, []);
+});
+
 test('an object of ours that the server refuses together with what somebody else has added is replaced', async t => {
   const api = await ApiServer.start(t);
   api.expect(
