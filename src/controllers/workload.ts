@@ -27,16 +27,17 @@ function claimView(claim: Claim, world: World): ClaimView | undefined {
     winner: key === undefined ? undefined : world.claims.winner(key),
     lease: key === undefined ? undefined : world.leases.get(key),
     predecessors: bound.filter(other => other !== key).flatMap(other => world.leases.get(other) ?? []),
-    namespace: namespaceState(claim.leaseNamespace, world),
+    namespace: namespaceState(claim, world),
     retiredTransitions: registry?.spec.retired[name]?.transitions ?? 0,
   };
 }
 
-function namespaceState(name: string, world: World): ClaimView['namespace'] {
-  const row = world.namespaces.get(name);
+function namespaceState({leaseNamespace, result}: Claim, world: World): ClaimView['namespace'] {
+  const row = world.namespaces.get(leaseNamespace);
   if (!row) return 'missing';
   if (row.terminating) return 'terminating';
-  // Where there is no registry the API server refuses every name, ours too.
-  const denies = world.governing(name).some(rules => rules.enforcement.names === 'Deny');
-  return denies && !world.registries.get(`${name}/${REGISTRY_NAME}`) ? 'unregistered' : 'active';
+  // What is not registered the API server doesn't protect, and where there is no registry it refuses every name.
+  const names = world.registries.get(`${leaseNamespace}/${REGISTRY_NAME}`)?.spec.names;
+  const isRegistered = names !== undefined && (!('name' in result) || Object.hasOwn(names, result.name));
+  return isRegistered || !world.denies(leaseNamespace) ? 'active' : 'unregistered';
 }

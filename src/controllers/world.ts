@@ -122,6 +122,13 @@ export class World {
     );
   }
 
+  /** Whether the API server refuses what is not registered in the namespace. */
+  denies(namespace: string): boolean {
+    return this.governing(namespace).some(
+      ({enforcement}) => enforcement.names === 'Deny' || enforcement.holders === 'Deny',
+    );
+  }
+
   /** Wants everything to be looked at: a term has begun. */
   enqueueAll(): void {
     const {enqueue} = this.options;
@@ -243,13 +250,14 @@ export class World {
     }
   }
 
-  #registryChanged({type, row}: Change<RegistryRow>): void {
+  #registryChanged({row}: Change<RegistryRow>): void {
     const namespace = namespaceOf(row.key);
     this.#wantRegistry(namespace, 0);
-    if (type !== 'added') return;
-    // Leases may have waited for it.
-    for (const {workload} of this.claims.inNamespace(namespace))
-      this.options.enqueue(`workload/${workload.id}`);
+    if (!this.denies(namespace)) return;
+    // Leases wait until they have a name there.
+    for (const {leaseKey, workload} of this.claims.inNamespace(namespace))
+      if (leaseKey !== undefined && !this.leases.get(leaseKey))
+        this.options.enqueue(`workload/${workload.id}`);
   }
 
   #namespaceChanged(change: Change<NamespaceRow>): void {

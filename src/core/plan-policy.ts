@@ -135,10 +135,16 @@ function accepted({acceptance, rules}: PolicyObservation): Draft {
   return {type: 'Accepted', status: 'False', reason: acceptance.reason, message: acceptance.message + still};
 }
 
-function enforced({rules, enforced}: PolicyObservation): Draft {
+function enforced({rules, enforced, status}: PolicyObservation): Draft {
   if (!rules)
     return {type: 'Enforced', status: 'False', reason: 'NotAccepted', message: 'no version is in force'};
   if (enforced) return {type: 'Enforced', ...enforced};
+  // As the leader before us has said, until we have looked ourselves.
+  const before = status?.conditions.find(each => each.type === 'Enforced');
+  if (before) {
+    const {type, status: value, reason, message} = before;
+    return {type, status: value, reason, message};
+  }
   return {type: 'Enforced', status: 'Unknown', reason: 'Pending', message: 'nothing was looked at yet'};
 }
 

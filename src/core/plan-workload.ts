@@ -27,7 +27,7 @@ export type ClaimView = {
   readonly lease: LeaseView | undefined;
   /** Other Leases of this subject under this policy: names that it had before. */
   readonly predecessors: readonly LeaseView[];
-  /** The namespace of the Lease: there, on its way out, not there, or without the registry that allows the name. */
+  /** The namespace of the Lease: there, on its way out, not there, or with a registry that does not have the name yet. */
   readonly namespace: 'active' | 'terminating' | 'missing' | 'unregistered';
   /** leaseTransitions of the name when it was last deleted. */
   readonly retiredTransitions: number;
@@ -59,7 +59,6 @@ function injectionFinding(view: ClaimView): Finding[] {
 function planClaim(view: ClaimView, now: Now): Plan {
   const {claim, winner, lease, rules, namespace} = view;
   if (namespace === 'terminating') return {actions: [], findings: []};
-  if (namespace === 'unregistered') return {actions: [], findings: []};
   if (namespace === 'missing') {
     const message = `its Lease belongs into namespace ${claim.leaseNamespace}, which does not exist: create it`;
     return {actions: [], findings: [finding(view, 'NamespaceMissing', message)]};
@@ -76,6 +75,7 @@ function planClaim(view: ClaimView, now: Now): Plan {
     return withoutLease(view, name, finding(view, 'NameCollision', message), now);
   }
   if (lease) return planExisting(view, lease, name, now);
+  if (namespace === 'unregistered') return {...planSeals(view, undefined, now), findings: []};
   if (rules.lease.create) return planMissing(view, name, now);
   const message = `Lease ${name} is missing and lease.create is false`;
   return withoutLease(view, name, finding(view, 'MissingLease', message), now);

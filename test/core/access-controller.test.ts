@@ -108,28 +108,50 @@ const registry = (namespace: string, resourceVersion = '30'): RegistryRow => ({
   spec: {names: {}, subjects: {}, exempt: [], exemptUntil: {}, allowed: '', retired: {}},
 });
 
-test('a registry that is added wakes the workloads of its namespace; one that changes or is in another does not', t => {
+/** A change of the policy's spec. */
+function demand(world: World, policyNow: {name: string; spec: PolicyRow['spec']}): void {
+  const {name, spec} = policyNow;
+  const [terminating, status] = [false, undefined];
+  world.policies.put({key: name, uid: 'p', resourceVersion: '29', generation: 2, terminating, spec, status});
+}
+const denying = policy('payments').enforcing({holders: 'Deny'});
+
+test('where writes are refused a registry that changes wakes the workloads that wait for their Lease', t => {
   const {world, wanted} = worldWith();
   const woken = () => wanted.splice(0).filter(key => key.startsWith('workload/'));
+  demand(world, denying);
   woken();
   world.registries.put(registry('shop'));
   t.deepEqual(woken(), ['workload/deployments.apps/shop/api']);
   world.registries.put(registry('shop', '31'));
-  t.deepEqual(woken(), []);
-  world.registries.delete('shop/leases', '32');
-  t.deepEqual(woken(), []);
+  t.deepEqual(woken(), ['workload/deployments.apps/shop/api'], 'its name may be there now');
   world.registries.put(registry('bank', '33'));
   t.deepEqual(woken(), []);
 });
 
+test('a workload that has its Lease, or whose policy refuses nothing, is not woken by a registry', t => {
+  const [has, free] = [worldWith(managed), worldWith()];
+  demand(has.world, denying);
+  for (const {world, wanted} of [has, free]) {
+    wanted.length = 0;
+    world.registries.put(registry('shop'));
+    t.deepEqual(
+      wanted.filter(key => key.startsWith('workload/')),
+      [],
+    );
+  }
+});
+
 test('a registry wakes the workloads whose Leases are in its namespace, wherever they are themselves', t => {
   const {world, wanted} = worldWith();
-  const {name, spec} = policy('payments').leasesIn('leases').hashing('namespace', 'name');
-  const status = undefined;
-  const row = {key: name, uid: 'p', resourceVersion: '40', generation: 2, terminating: false, spec, status};
-  world.policies.put(row);
+  demand(world, denying.leasesIn('leases').hashing('namespace', 'name'));
   wanted.length = 0;
   world.registries.put(registry('leases', '41'));
+  // The namespace of the Leases is not in the caches: nobody governs it.
+  t.false(wanted.includes('workload/deployments.apps/shop/api'));
+  world.namespaces.put({key: 'leases', resourceVersion: '42', labels: {}, terminating: false});
+  wanted.length = 0;
+  world.registries.put(registry('leases', '43'));
   t.true(wanted.includes('workload/deployments.apps/shop/api'));
 });
 

@@ -338,3 +338,12 @@ test('the message is the same all week, and about the policy', t => {
 test('without rules in force no exemption ends', t => {
   t.deepEqual(planPolicy(observation({acceptance: refused, rules: undefined}), now).findings, []);
 });
+
+test('a new leader says of enforcement what the last one said, until it has looked itself', t => {
+  const inForce = {status: 'True', reason: 'InForce', message: 'the API server checks names: Deny'} as const;
+  const status = statusOf({enforced: inForce});
+  const first = planPolicy(observation({enforced: undefined, status}), now);
+  t.deepEqual(only(first.actions, 'writeStatus'), []);
+  const found = statusOf({enforced: {...inForce, message: 'names: Warn'}, status});
+  t.is(found.conditions.find(each => each.type === 'Enforced')?.message, 'names: Warn');
+});
