@@ -1,6 +1,6 @@
 /** Which changes of an object matter to a decision. */
 import type {Workload} from '../core/claims.ts';
-import type {LeaseView} from '../core/lifetime.ts';
+import type {LeaseOwner, LeaseView} from '../core/lifetime.ts';
 
 /** A renewal by a holder whose hold had not run out: nothing that a decision rests on has changed. */
 export function isHeartbeat(previous: LeaseView, lease: LeaseView): boolean {
@@ -16,7 +16,19 @@ export function isHeartbeat(previous: LeaseView, lease: LeaseView): boolean {
     (previous.renewTime === undefined) === (lease.renewTime === undefined) &&
     lateMs < (lease.durationSeconds ?? 0) * 1000 &&
     sameLabels(previous.labels, lease.labels) &&
-    previous.owners.join() === lease.owners.join()
+    previous.strategy === lease.strategy &&
+    previous.preferredHolder === lease.preferredHolder &&
+    sameOwners(previous.owners, lease.owners)
+  );
+}
+
+function sameOwners(a: readonly LeaseOwner[], b: readonly LeaseOwner[]): boolean {
+  return (
+    a.length === b.length &&
+    a.every(({group, kind, name}, at) => {
+      const other = b[at];
+      return other?.group === group && other.kind === kind && other.name === name;
+    })
   );
 }
 

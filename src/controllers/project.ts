@@ -9,7 +9,7 @@ import {
   type WorkloadObject,
 } from '../api/objects.ts';
 import type {Workload} from '../core/claims.ts';
-import type {LeaseView} from '../core/lifetime.ts';
+import type {LeaseOwner, LeaseView} from '../core/lifetime.ts';
 import {keyOf} from '../runtime/informer.ts';
 import type {Row} from '../runtime/store.ts';
 
@@ -29,7 +29,7 @@ export type NamespaceRow = Row & {
 export type WorkloadRow = Row & Workload;
 
 const NO_LABELS: Readonly<Record<string, string>> = Object.freeze({});
-const NO_OWNERS: readonly string[] = Object.freeze([]);
+const NO_OWNERS: readonly LeaseOwner[] = Object.freeze([]);
 
 export function projectPolicy(object: KubeObject): PolicyRow {
   const {spec, status} = object as unknown as LeasePolicy;
@@ -84,6 +84,10 @@ function shared(labels: Record<string, string> | undefined): Readonly<Record<str
   return labels;
 }
 
+function ownerOf({apiVersion, kind, name}: {apiVersion: string; kind: string; name: string}): LeaseOwner {
+  return {group: apiVersion.includes('/') ? apiVersion.slice(0, apiVersion.indexOf('/')) : '', kind, name};
+}
+
 /** The time of the last change is ours, and it stays when the record is the one that was seen before. */
 export function projectLease(object: KubeObject, previous: LeaseView | undefined, nowMs: number): LeaseView {
   const {metadata, spec = {}} = object as Lease;
@@ -104,6 +108,8 @@ export function projectLease(object: KubeObject, previous: LeaseView | undefined
     acquireTime: spec.acquireTime,
     renewTime: spec.renewTime,
     transitions: spec.leaseTransitions ?? 0,
+    strategy: spec.strategy,
+    preferredHolder: spec.preferredHolder,
   };
   const unchanged =
     previous?.uid === uid &&
@@ -121,7 +127,7 @@ export function projectLease(object: KubeObject, previous: LeaseView | undefined
     labels: shared(labels),
     subject: annotations?.[ANNOTATIONS.subject],
     orphanedSince,
-    owners: ownerReferences?.map(owner => `${owner.kind}/${owner.name}`) ?? NO_OWNERS,
+    owners: ownerReferences?.map(ownerOf) ?? NO_OWNERS,
     ...record,
     changedAtMs: unchanged ? previous.changedAtMs : nowMs,
   };

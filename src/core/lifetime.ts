@@ -2,6 +2,9 @@
 import {LABELS} from '../api/objects.ts';
 import {parseMicroTime} from './microtime.ts';
 
+/** An owner reference; the group is empty for kinds of the core. */
+export type LeaseOwner = {readonly group: string; readonly kind: string; readonly name: string};
+
 /** What the caches keep of a Lease. */
 export type LeaseView = {
   readonly key: string;
@@ -15,13 +18,15 @@ export type LeaseView = {
   /** The annotations of ours. */
   readonly subject: string | undefined;
   readonly orphanedSince: string | undefined;
-  /** Kind and name of its owners. */
-  readonly owners: readonly string[];
+  readonly owners: readonly LeaseOwner[];
   readonly holder: string;
   readonly durationSeconds: number | undefined;
   readonly acquireTime: string | undefined;
   readonly renewTime: string | undefined;
   readonly transitions: number;
+  /** Of coordinated election: how the API server chooses, and whom it would rather have. */
+  readonly strategy: string | undefined;
+  readonly preferredHolder: string | undefined;
   /** Monotonic milliseconds at which this process last saw holder, renewTime or transitions change. */
   readonly changedAtMs: number;
 };

@@ -103,7 +103,9 @@ function recordFindings(observed: LeaseObservation, lease: LeaseView, now: Now):
     const message = `Lease ${lease.name} has renewTime ${lease.renewTime}, which is in the future: a clock is wrong`;
     found.push(finding(observed, rules, 'FutureRenewTime', message));
   }
-  const owner = lease.owners.find(each => each === observed.claim?.subject);
+  const owner = lease.owners
+    .map(({kind, name}) => `${kind}/${name}`)
+    .find(each => each === observed.claim?.subject);
   if (owner) {
     const message = `Lease ${lease.name} is owned by ${owner}: when that is deleted, so is the Lease, while its old Pods still lead; remove the owner reference`;
     found.push(finding(observed, rules, 'HazardousOwner', message));

@@ -30,13 +30,15 @@ const SPEC: LeaseSpec = {
   acquireTime: '2026-03-01T11:00:00.000000Z',
   renewTime: '2026-03-01T12:00:00.000000Z',
   leaseTransitions: 3,
+  strategy: 'OldestEmulationVersion',
+  preferredHolder: 'b',
 };
 const object = (spec: LeaseSpec = SPEC, meta: Partial<ObjectMeta> = {}) => ({
   metadata: {...metadata, ...meta},
   spec,
 });
 
-test('a Lease keeps its record, our annotations and the names of its owners', t => {
+test('a Lease keeps its record, our annotations and its owners', t => {
   const meta = {
     labels: {'leasepolicy.dev/origin': 'created'},
     annotations: {
@@ -56,12 +58,14 @@ test('a Lease keeps its record, our annotations and the names of its owners', t 
     labels: {'leasepolicy.dev/origin': 'created'},
     subject: 'Deployment/api',
     orphanedSince: '2026-03-01T12:00:00.000000Z',
-    owners: ['Deployment/api'],
+    owners: [{group: 'apps', kind: 'Deployment', name: 'api'}],
     holder: 'api-5d8f-x2x4z',
     durationSeconds: 15,
     acquireTime: '2026-03-01T11:00:00.000000Z',
     renewTime: '2026-03-01T12:00:00.000000Z',
     transitions: 3,
+    strategy: 'OldestEmulationVersion',
+    preferredHolder: 'b',
     changedAtMs: 5000,
   });
 });

@@ -88,7 +88,11 @@ test('a second look at an unchanged world writes nothing', async t => {
   });
   await stage.apply(payments);
   const first = await startLeader(stage, ...FAST);
-  await eventually('20 Leases', () => ready(stage, 20));
+  await eventually('all is said in status', async () => {
+    const status = await stage.status('payments');
+    const isEnforced = status?.conditions.some(each => each.type === 'Enforced' && each.status === 'True');
+    return isEnforced && status?.violations === 1 && (await ready(stage, 20));
+  });
   await eventually('the Event of the finding', async () =>
     (await writesOf(stage, 'create')).some(each => each.objectRef?.resource === 'events'),
   );

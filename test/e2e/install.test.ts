@@ -48,7 +48,7 @@ async function mayI(cluster: Cluster, user: string, verb: string, resource: stri
 }
 
 test('one command installs all of it, and one removes all that it installed', async t => {
-  t.timeout(180_000);
+  t.timeout(240_000);
   const cluster = await clusterOf(t, 'all');
   const before = await everything(cluster);
 
@@ -78,7 +78,7 @@ test('one command installs all of it, and one removes all that it installed', as
   );
   t.deepEqual(changed, [], 'a second time changes nothing');
 
-  await cluster.kubectl(['delete', `--kustomize=${DEFAULT}`, '--ignore-not-found', '--timeout=60s']);
+  await cluster.kubectl(['delete', `--kustomize=${DEFAULT}`, '--ignore-not-found', '--timeout=120s']);
   const left = (await everything(cluster)).filter(name => !before.includes(name));
   t.deepEqual(left, [], 'nothing is left');
 });
@@ -99,7 +99,7 @@ test('an uninstallation without the operator leaves nothing behind that refuses 
   await operator.stop('SIGKILL');
   await collectorKnowsPolicies(cluster);
 
-  await cluster.kubectl(['delete', `--kustomize=${DEFAULT}`, '--ignore-not-found', '--timeout=60s']);
+  await cluster.kubectl(['delete', `--kustomize=${DEFAULT}`, '--ignore-not-found', '--timeout=120s']);
   await eventually('nothing is left', async () => (await ours(cluster)).length === 0, 60_000);
   await eventually('a Lease is taken again', async () => (await refusedLease(cluster)) === '');
   t.pass();

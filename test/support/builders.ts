@@ -4,7 +4,7 @@ import type {KubeObject} from '../../src/api/objects.ts';
 import type {Action, CreateLease} from '../../src/core/action.ts';
 import type {AdmissionContext} from '../../src/core/admission/frame.ts';
 import {type Claim, claimOf, type Workload} from '../../src/core/claims.ts';
-import type {LeaseView} from '../../src/core/lifetime.ts';
+import type {LeaseOwner, LeaseView} from '../../src/core/lifetime.ts';
 import type {Now} from '../../src/core/plan-workload.ts';
 import {manifest, type Rendered, type RenderedView, renderedView} from '../../src/core/rendered.ts';
 import {compile, type Rules} from '../../src/core/rules.ts';
@@ -32,12 +32,14 @@ class TestLease implements LeaseView {
   readonly labels: Readonly<Record<string, string>> = {};
   readonly subject: string | undefined = undefined;
   readonly orphanedSince: string | undefined = undefined;
-  readonly owners: readonly string[] = [];
+  readonly owners: readonly LeaseOwner[] = [];
   readonly holder: string = '';
   readonly durationSeconds: number | undefined = 15;
   readonly acquireTime: string | undefined = undefined;
   readonly renewTime: string | undefined = undefined;
   readonly transitions: number = 0;
+  readonly strategy: string | undefined = undefined;
+  readonly preferredHolder: string | undefined = undefined;
   readonly changedAtMs: number = now.monotonicMs;
 
   get key(): string {
@@ -112,7 +114,12 @@ class TestLease implements LeaseView {
   orphaned(since: Now) {
     return this.with({orphanedSince: micro(since)});
   }
-  ownedBy(...owners: string[]) {
+  /** By owners as in postgresql.cnpg.io/Cluster/main, or Node/a. */
+  ownedBy(...texts: string[]) {
+    const owners = texts.map(text => {
+      const [name = '', kind = '', group = ''] = text.split('/').toReversed();
+      return {group, kind, name};
+    });
     return this.with({owners});
   }
 }
