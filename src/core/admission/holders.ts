@@ -1,12 +1,10 @@
 /** Holders: a Lease of a policy is written by its workload, and by nobody else. */
 import {type Cel, cel, where} from '../cel.ts';
+import {HOLDER_MOST, POD_ENDINGS} from '../holder.ts';
 import type {Rules} from '../rules.ts';
 import {ENTRY, type WriteRule} from './frame.ts';
 
 const WRITES_RECORD = cel`(oldObject == null ? has(object.spec) && has(object.spec.holderIdentity) && object.spec.holderIdentity != "" : has(object.spec) != has(oldObject.spec) || has(object.spec) && object.spec != oldObject.spec)`;
-
-/** A longer holder is refused unread, so that no text can make an expression cost more than the server allows. */
-const HOLDER_MOST = 1024;
 
 /** What the rule speaks of. */
 type Terms = {
@@ -103,9 +101,6 @@ function holdsItself(terms: Terms): Cel {
   return cel`(${pod} != "" && ${goesOn} && request.userInfo.username.startsWith(${accounts(terms)}) && ${isItsPod(terms)})`;
 }
 
-/** What controllers make hashes and random endings of: no vowels and no look-alikes (SafeEncodeString in apimachinery). */
-const SAFE = '[bcdfghjklmnpqrstvwxz2456789]';
-
 /**
  * Pod names as controllers make them: a Deployment's is name-hash-5 characters, a StatefulSet's name-number, a
  * DaemonSet's name-5 characters. What comes before the 5 characters is cut at 58, which concerns Deployments of more
@@ -117,9 +112,9 @@ function isItsPod(terms: Terms): Cel {
   const cut = cel`(size(${name}) > 57 && ${kind(terms)} != "StatefulSet")`;
   const stem = cel`(${cut} ? ${name}.substring(0, 58) : ${name} + "-")`;
   const rest = cel`${pod}.substring(${cut} ? 58 : size(${name}) + 1)`;
-  const isCut = cel`size(${name}) > 46 && size(${pod}) == 63 && ${rest}.matches(${`^${SAFE}{0,10}-?${SAFE}{5}$`})`;
-  const ofDeployment = cel`${rest}.matches(${`^${SAFE}{1,10}-${SAFE}{5}$`}) || ${isCut}`;
-  const ofKind = cel`${kind(terms)} == "Deployment" ? ${ofDeployment} : ${kind(terms)} == "StatefulSet" ? ${rest}.matches("^[0-9]+$") : ${kind(terms)} == "DaemonSet" ? ${rest}.matches(${`^${SAFE}{5}$`}) : true`;
+  const isCut = cel`size(${name}) > 46 && size(${pod}) == 63 && ${rest}.matches(${POD_ENDINGS.cutDeployment})`;
+  const ofDeployment = cel`${rest}.matches(${POD_ENDINGS.Deployment}) || ${isCut}`;
+  const ofKind = cel`${kind(terms)} == "Deployment" ? ${ofDeployment} : ${kind(terms)} == "StatefulSet" ? ${rest}.matches(${POD_ENDINGS.StatefulSet}) : ${kind(terms)} == "DaemonSet" ? ${rest}.matches(${POD_ENDINGS.DaemonSet}) : true`;
   return cel`(${pod} == "" || ${pod}.startsWith(${stem}) && (${ofKind}))`;
 }
 
