@@ -11,6 +11,10 @@ export const FINDING_REASONS = [
   'FutureRenewTime',
   'HazardousOwner',
   'OrphanedLease',
+  'ForeignHolder',
+  'ContestedLease',
+  'Leaderless',
+  'Flapping',
   'NotInjected',
   'ExemptionEnding',
 ] as const;

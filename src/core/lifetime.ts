@@ -48,7 +48,7 @@ export type LifetimeResult = {state: Lifetime; changesInMs: number | undefined};
 /** Holders by which the operator keeps one of two names closed while a policy is renamed. */
 const RENAME_HOLDER = 'leasepolicy-rename_';
 export const renameHolder = (otherName: string) => `${RENAME_HOLDER}${otherName}`;
-export const isHeldByUs = (lease: LeaseView) => lease.holder.startsWith(RENAME_HOLDER);
+export const isHeldByUs = ({holder}: Pick<LeaseView, 'holder'>) => holder.startsWith(RENAME_HOLDER);
 
 /** Whether we made or adopted the Lease. */
 export const isManaged = (lease: LeaseView) => lease.labels[LABELS.origin] !== undefined;
