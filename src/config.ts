@@ -2,6 +2,8 @@
 import {randomUUID} from 'node:crypto';
 import {hostname} from 'node:os';
 import {Command, CommanderError, InvalidArgumentError, Option} from 'commander';
+import {loadCatalogue} from './config/catalogue-file.ts';
+import {type Catalogue, KNOWN} from './core/catalogue.ts';
 import {hashOf} from './core/hash.ts';
 import {messageOf, UsageError} from './errors.ts';
 import {checkTiming, DEFAULT_TIMING, type ElectionTiming} from './runtime/election.ts';
@@ -20,7 +22,12 @@ export type Config = {
   readonly logLevel: string;
   readonly logFormat: string;
   readonly userAgent: string;
+  /** The Leases that are known by name: those of the user, and those that come with the operator. */
+  readonly catalogue: Catalogue;
 };
+
+/** What the flags say, before the files that they name are read. */
+export type Settings = Omit<Config, 'catalogue'> & {readonly catalogueFile: string | undefined};
 
 type Flags = {
   namespace: string;
@@ -34,13 +41,23 @@ type Flags = {
   httpPort: number;
   logLevel: string;
   logFormat: string;
+  catalogue?: string;
 };
 
 /**
  * The configuration of a run, or undefined when only help or the version was asked for. Throws UsageError with the
  * flag's name for what is unknown or impossible.
  */
-export function parseConfig(argv: readonly string[]): Config | undefined {
+export async function loadConfig(argv: readonly string[]): Promise<Config | undefined> {
+  const settings = parseConfig(argv);
+  if (!settings) return undefined;
+  const {catalogueFile, ...rest} = settings;
+  const catalogue = catalogueFile === undefined ? KNOWN : await loadCatalogue(catalogueFile);
+  return Object.freeze({...rest, catalogue});
+}
+
+/** The same without a look at any file. */
+export function parseConfig(argv: readonly string[]): Settings | undefined {
   const command = runCommand();
   try {
     command.parse([...argv], {from: 'user'});
@@ -64,6 +81,7 @@ export function parseConfig(argv: readonly string[]): Config | undefined {
     logLevel: flags.logLevel,
     logFormat: flags.logFormat,
     userAgent: `leasepolicy/${PRODUCT_VERSION}`,
+    catalogueFile: flags.catalogue,
   });
 }
 
@@ -116,6 +134,7 @@ function processFlags(): Option[] {
     count('--http-port <n>', port, 8080, 0, 65_535),
     text('--log-level <level>', 'least important lines that are written', 'info').choices(LOG_LEVELS),
     text('--log-format <format>', 'auto is text on a terminal, else json', 'auto').choices(LOG_FORMATS),
+    option('--catalogue <file>', 'YAML or JSON file of further well-known Leases').argParser(notEmpty),
   ];
 }
 
@@ -129,11 +148,12 @@ const text = (flag: string, description: string, preset: string, shown?: string)
   option(flag, description).default(preset, shown);
 
 /** A text that can't be empty: two replicas with an empty identity would both lead. */
-function name(flag: string, description: string, preset: string, shown?: string): Option {
-  return text(flag, description, preset, shown).argParser(value => {
-    if (value.trim() === '') throw new InvalidArgumentError('write a text that is not empty');
-    return value;
-  });
+const name = (flag: string, description: string, preset: string, shown?: string) =>
+  text(flag, description, preset, shown).argParser(notEmpty);
+
+function notEmpty(value: string): string {
+  if (value.trim() === '') throw new InvalidArgumentError('write a text that is not empty');
+  return value;
 }
 
 function number(flag: string, description: string, preset: number): Option {

@@ -1,5 +1,5 @@
 /** Runs the operator until SIGTERM or SIGINT. */
-import {type Config, parseConfig} from '../config.ts';
+import {type Config, loadConfig} from '../config.ts';
 import {messageOf, UsageError} from '../errors.ts';
 import {LeasePolicyOperator} from '../operator.ts';
 import {createLogger, type Logger} from '../telemetry/log.ts';
@@ -18,7 +18,7 @@ function newOperator(config: Config, log: Logger): LeasePolicyOperator {
 /** Exit codes: 0 stopped as asked, 1 failed, 2 wrong usage. */
 export async function run(argv: readonly string[]): Promise<number> {
   try {
-    const config = parseConfig(argv);
+    const config = await loadConfig(argv);
     if (!config) return 0;
     const log = createLogger(config.logLevel, config.logFormat);
     const operator = newOperator(config, log);

@@ -1,9 +1,16 @@
 /** Flags and environment variables: defaults, and what is refused by name. */
 import {execFile} from 'node:child_process';
+import {mkdtemp, readFile, rm, writeFile} from 'node:fs/promises';
+import {tmpdir} from 'node:os';
+import path from 'node:path';
 import {promisify} from 'node:util';
-import test from 'ava';
-import {ownLeaseName, PRODUCT_VERSION, parseConfig} from '../../src/config.ts';
+import test, {type ExecutionContext} from 'ava';
+import {loadConfig, ownLeaseName, PRODUCT_VERSION, parseConfig} from '../../src/config.ts';
+import {KNOWN} from '../../src/core/catalogue.ts';
+import {CLASSES, classify} from '../../src/core/classify.ts';
+import type {LeaseView} from '../../src/core/lifetime.ts';
 import {UsageError} from '../../src/errors.ts';
+import {lease} from '../support/builders.ts';
 
 const CONFIG = new URL('../../src/config.ts', import.meta.url).href;
 
@@ -62,6 +69,7 @@ test('every flag is taken', t => {
     '--http-port': '0',
     '--log-level': 'debug',
     '--log-format': 'json',
+    '--catalogue': 'leases.yaml',
   };
   t.like(parseConfig(Object.entries(flags).flat()), {
     namespace: 'ops',
@@ -72,6 +80,7 @@ test('every flag is taken', t => {
     httpPort: 0,
     logLevel: 'debug',
     logFormat: 'json',
+    catalogueFile: 'leases.yaml',
   });
 });
 
@@ -98,6 +107,7 @@ for (const argv of [
   ['--identity', ''],
   ['--namespace', ''],
   ['--deployment-name', ''],
+  ['--catalogue', ''],
   ['--log-level', 'trace'],
   ['--log-format', 'xml'],
   ['--no-such-flag'],
@@ -141,7 +151,14 @@ test('a variable that is impossible is refused by its name', async t => {
 test('--help prints every flag with its variable, and there is nothing to run', async t => {
   const {printed, result} = await inProcess(['--help']);
   t.is(result, 'nothing to run');
-  for (const each of ['--namespace', '--workers', 'LEASEPOLICY_WORKERS', '--log-format', 'KUBECONFIG'])
+  for (const each of [
+    '--namespace',
+    '--workers',
+    'LEASEPOLICY_WORKERS',
+    '--log-format',
+    '--catalogue',
+    'KUBECONFIG',
+  ])
     t.true(printed.includes(each), each);
 });
 
@@ -149,4 +166,97 @@ test('--version prints the version, and there is nothing to run', async t => {
   const {printed, result} = await inProcess(['--version']);
   t.is(printed.trim(), PRODUCT_VERSION);
   t.is(result, 'nothing to run');
+});
+
+/** A file for the flag, in a folder that goes with the test. */
+async function catalogueFile(t: ExecutionContext, text: string): Promise<string> {
+  const folder = await mkdtemp(path.join(tmpdir(), 'catalogue-'));
+  t.teardown(() => rm(folder, {recursive: true}));
+  const file = path.join(folder, 'leases.yaml');
+  await writeFile(file, text);
+  return file;
+}
+
+test('without the flag the catalogue is what comes with the operator', async t => {
+  const config = await loadConfig([]);
+  t.is(config?.catalogue, KNOWN);
+  t.true(Object.isFrozen(config));
+  t.false('catalogueFile' in (config ?? {}));
+});
+
+test('there is nothing to load when only the version was asked for', async t => {
+  const {printed, result} = await inProcess(['--version', '--catalogue', 'no-such-file.yaml']);
+  t.is(printed.trim(), PRODUCT_VERSION);
+  t.is(result, 'nothing to run');
+});
+
+const LEDGER = {name: 'ledger-writer', namespace: 'ledger', component: 'ledger', class: 'data-lock'};
+
+for (const [form, text] of [
+  ['YAML', '# ours\n- name: ledger-writer\n  namespace: ledger\n  component: ledger\n  class: data-lock\n'],
+  ['JSON', JSON.stringify([LEDGER])],
+] as const) {
+  test(`--catalogue takes ${form}, and its entries go first`, async t => {
+    const config = await loadConfig(['--catalogue', await catalogueFile(t, text)]);
+    t.deepEqual(config?.catalogue.entries[0] as unknown, LEDGER);
+    t.is(config?.catalogue.entries.length, KNOWN.entries.length + 1);
+  });
+}
+
+test('an empty list adds nothing', async t => {
+  const config = await loadConfig(['--catalogue', await catalogueFile(t, '[]')]);
+  t.deepEqual(config?.catalogue.entries, KNOWN.entries);
+});
+
+test('LEASEPOLICY_CATALOGUE names the file too', async t => {
+  const {result} = await inProcess([], {LEASEPOLICY_CATALOGUE: '/etc/leasepolicy/leases.yaml'});
+  t.like(result, {catalogueFile: '/etc/leasepolicy/leases.yaml'});
+});
+
+test('the example in the documentation is taken, and does what it says', async t => {
+  const page = await readFile(new URL('../../docs/classes.md', import.meta.url), 'utf8');
+  const [, example = ''] = /```yaml\n([\s\S]*?)```/.exec(page) ?? [];
+  const config = await loadConfig(['--catalogue', await catalogueFile(t, example)]);
+  const classOf = (each: LeaseView) => classify(each, config?.catalogue ?? KNOWN, false).class;
+  t.is(classOf(lease().in('ledger').named('ledger-writer')), 'data-lock');
+  t.is(classOf(lease().in('shop').named('ring-7')), 'shard');
+  t.is(classOf(lease().in('medik8s-leases').named('node-a').ownedBy('Node/a')), 'one-shot');
+  t.is(classOf(lease().in('medik8s-leases').named('node-a')), 'unknown');
+});
+
+test('the documentation tells every class', async t => {
+  const page = await readFile(new URL('../../docs/classes.md', import.meta.url), 'utf8');
+  for (const each of CLASSES) t.true(page.includes(`| \`${each}\` |`), each);
+});
+
+for (const [what, text, problem] of [
+  ['that is no YAML', '- name: [', /: it is no YAML \(.+\): write a list of entries$/],
+  ['that is empty', '', /: write a list of entries, each with name or pattern$/],
+  ['that has one object', 'name: a', /: write a list of entries, each with name or pattern$/],
+  [
+    'with an entry of no class',
+    `[${JSON.stringify({...LEDGER, class: 'lock'})}]`,
+    /: entry 1: class: write one of/,
+  ],
+  [
+    'with two problems',
+    `[${JSON.stringify({...LEDGER, class: 'lock'})}, 7]`,
+    /entry 1: .*; entry 2: write an object/,
+  ],
+  ['with one key twice', '- name: a\n  name: b\n', /: it is no YAML \(/],
+] as const) {
+  test(`a catalogue ${what} is refused with the file and what to write`, async t => {
+    const file = await catalogueFile(t, text);
+    const error = await t.throwsAsync(loadConfig(['--catalogue', file]), {instanceOf: UsageError});
+    t.true(error.message.startsWith(`--catalogue ${file}: `), error.message);
+    t.regex(error.message, problem);
+    t.false(error.message.includes('\n'));
+  });
+}
+
+test('a catalogue that is not there is refused with its path', async t => {
+  const error = await t.throwsAsync(loadConfig(['--catalogue', 'no-such-file.yaml']), {
+    instanceOf: UsageError,
+  });
+  t.regex(error.message, /^--catalogue no-such-file\.yaml: it can't be read \(ENOENT.*\): write the path/);
 });
