@@ -2,10 +2,10 @@
 import {randomUUID} from 'node:crypto';
 import {hostname} from 'node:os';
 import {Command, CommanderError, InvalidArgumentError, Option} from 'commander';
-import {loadCatalogue} from './config/catalogue-file.ts';
 import {type Catalogue, KNOWN} from './core/catalogue.ts';
 import {hashOf} from './core/hash.ts';
 import {messageOf, UsageError} from './errors.ts';
+import {loadCatalogue} from './runtime/catalogue-file.ts';
 import {checkTiming, DEFAULT_TIMING, type ElectionTiming} from './runtime/election.ts';
 import {LOG_FORMATS, LOG_LEVELS} from './telemetry/log.ts';
 
@@ -17,6 +17,7 @@ export type Config = {
   readonly identity: string;
   readonly timing: ElectionTiming;
   readonly workers: number;
+  readonly heartbeatPollSeconds: number;
   readonly httpHost: string;
   readonly httpPort: number;
   readonly logLevel: string;
@@ -37,6 +38,7 @@ type Flags = {
   renewDeadlineSeconds: number;
   retryPeriodSeconds: number;
   workers: number;
+  heartbeatPollSeconds: number;
   httpHost: string;
   httpPort: number;
   logLevel: string;
@@ -76,6 +78,7 @@ export function parseConfig(argv: readonly string[]): Settings | undefined {
     identity: flags.identity,
     timing,
     workers: flags.workers,
+    heartbeatPollSeconds: flags.heartbeatPollSeconds,
     httpHost: flags.httpHost,
     httpPort: flags.httpPort,
     logLevel: flags.logLevel,
@@ -130,6 +133,7 @@ function processFlags(): Option[] {
   const port = 'port of /livez, /readyz and /metrics; 0 takes a free one';
   return [
     count('--workers <n>', 'objects that are reconciled at once', 64, 1, 1000),
+    count('--heartbeat-poll-seconds <n>', 'between two looks at the Leases of nodes', 10, 1, 3600),
     text('--http-host <address>', 'where probes and metrics listen', '', 'all addresses'),
     count('--http-port <n>', port, 8080, 0, 65_535),
     text('--log-level <level>', 'least important lines that are written', 'info').choices(LOG_LEVELS),

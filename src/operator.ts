@@ -5,8 +5,12 @@ import {GROUP, type KubeObject, LABELS, VERSION} from './api/objects.ts';
 import type {Config} from './config.ts';
 import {accessController} from './controllers/access.ts';
 import {admissionController} from './controllers/admission.ts';
+import {candidatesController} from './controllers/candidates.ts';
 import {collectionController} from './controllers/collection.ts';
+import {componentsController} from './controllers/components.ts';
 import type {Controller} from './controllers/controller.ts';
+import {heartbeatController} from './controllers/heartbeat.ts';
+import {identitiesController} from './controllers/identities.ts';
 import {leaseController} from './controllers/lease.ts';
 import {policyController} from './controllers/policy.ts';
 import {projectLease, projectNamespace, projectPolicy, projectRegistry} from './controllers/project.ts';
@@ -15,7 +19,7 @@ import {registryController} from './controllers/registry.ts';
 import {metricSources} from './controllers/sources.ts';
 import type {WatchRequest} from './controllers/watch-request.ts';
 import {workloadController} from './controllers/workload.ts';
-import {World} from './controllers/world.ts';
+import {type Counted, World} from './controllers/world.ts';
 import {ApiError, messageOf} from './errors.ts';
 import {ApiClient} from './runtime/client.ts';
 import {systemClock} from './runtime/clock.ts';
@@ -38,6 +42,10 @@ const CONTROLLERS: readonly Controller<unknown>[] = [
   registryController,
   admissionController,
   accessController,
+  heartbeatController,
+  identitiesController,
+  componentsController,
+  candidatesController,
   policyController,
 ];
 
@@ -93,7 +101,9 @@ export class LeasePolicyOperator extends framework.default {
   /** Runs until stop is called, or throws what makes going on pointless. */
   override async start(): Promise<void> {
     const {signal} = this.#end;
-    this.#metrics.observe(metricSources(this.#world, this.#queue, () => this.#term !== undefined));
+    this.#metrics.observe(
+      metricSources(this.#world, this.#queue, () => this.#term !== undefined, systemClock.monotonicMs),
+    );
     const http = await serveHttp({
       host: this.#config.httpHost,
       port: this.#config.httpPort,
@@ -121,7 +131,7 @@ export class LeasePolicyOperator extends framework.default {
   }
 
   protected override async init(): Promise<void> {
-    const {policies, registries, namespaces, leases, rendered} = this.#world;
+    const {policies, registries, namespaces, leases, rendered, candidates} = this.#world;
     const ours = {group: GROUP, version: VERSION};
     await this.#watch({...ours, plural: 'leasepolicies', store: policies, project: projectPolicy});
     await this.#watch({...ours, plural: 'leaseregistries', store: registries, project: projectRegistry});
@@ -141,6 +151,7 @@ export class LeasePolicyOperator extends framework.default {
       fieldSelector: NOT_NODE_LEASES,
     });
     rendered.start();
+    candidates.start();
   }
 
   #watch<R extends Row>(request: WatchRequest<R>): Promise<void> {
@@ -161,18 +172,22 @@ export class LeasePolicyOperator extends framework.default {
     const id = idOf(group, version, plural);
     const watched = this.#watched.get(id) as WatchRequest<Row> | undefined;
     if (!watched) throw new Error(`no store for ${id}`);
-    const {store, project, fieldSelector, labelSelector} = watched;
+    const {store, project, fieldSelector, labelSelector, metadataOnly, pollMs} = watched;
+    const name = watched.name ?? plural;
+    const scope = watched.namespace === undefined ? '' : `/namespaces/${watched.namespace}`;
     const informer = new Informer({
       client: this.#client,
-      path: `${group === '' ? `/api/${version}` : `/apis/${group}/${version}`}/${plural}`,
+      path: `${group === '' ? `/api/${version}` : `/apis/${group}/${version}`}${scope}/${plural}`,
       store,
       project,
       fieldSelector,
       labelSelector,
-      signal: this.#end.signal,
-      onProblem: error => this.#watchProblem(plural, error, watched),
+      metadataOnly,
+      pollMs,
+      signal: watched.signal ? AbortSignal.any([this.#end.signal, watched.signal]) : this.#end.signal,
+      onProblem: error => this.#watchProblem(name, error, watched),
       onList: () => {
-        this.#metrics.lists.inc({resource: plural});
+        this.#metrics.lists.inc({resource: name});
         watched.onState?.(undefined);
         this.#checkReady();
       },
@@ -214,17 +229,28 @@ export class LeasePolicyOperator extends framework.default {
 
   #newWorld(): World {
     const kinds = new KindDirectory(this.#client, this.#end.signal, (apiVersion, kind) => {
-      this.#world.kindChanged({apiVersion, kind});
+      this.#world.triggers.kindChanged({apiVersion, kind});
       this.#checkReady();
     });
     return new World({
       ownLease: `${this.#config.namespace}/${this.#config.ownLeaseName}`,
+      catalogue: this.#config.catalogue,
+      heartbeatPollMs: this.#config.heartbeatPollSeconds * 1000,
+      onWrite: (counted, holderChanged) => this.#leaseWritten(counted, holderChanged),
       enqueue: (key, afterMs) => {
         if (this.#term) this.#queue.add(key, afterMs);
       },
       kinds,
       watch: request => void this.#watch(request),
     });
+  }
+
+  #leaseWritten(counted: readonly Counted[], holderChanged: boolean): void {
+    if (!this.#term) return;
+    for (const {policy, class: kind} of counted) {
+      this.#metrics.leaseWrites.inc({policy, class: kind});
+      if (holderChanged) this.#metrics.transitions.inc({policy, class: kind});
+    }
   }
 
   /** Once ready, ready: a kind that a later policy names is listed beside the work. */
@@ -265,7 +291,7 @@ export class LeasePolicyOperator extends framework.default {
     this.#world.enforcement.clear();
     this.#term = term;
     try {
-      this.#world.enqueueAll();
+      this.#world.triggers.all();
       await this.#reconciler.run(term);
     } finally {
       this.#term = undefined;

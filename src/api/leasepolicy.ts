@@ -2,63 +2,10 @@
 import Type, {type Static} from 'typebox';
 import {access, enforcement, injection} from './enforcement.ts';
 import {GROUP, VERSION} from './objects.ts';
-import {objectMetaSchema, rules} from './schema.ts';
+import {DNS_LABEL, objectMetaSchema, rules} from './schema.ts';
+import {subjects, type WorkloadSubjects} from './subjects.ts';
 
-const DNS_LABEL = '^[a-z0-9]([-a-z0-9]*[a-z0-9])?$';
 const LABEL_KEY = '([a-z0-9]([-a-z0-9.]*[a-z0-9])?/)?[A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?';
-
-const labelSelector = (description: string) =>
-  Type.Object(
-    {
-      matchLabels: Type.Optional(Type.Record(Type.String(), Type.String(), {maxProperties: 64})),
-      matchExpressions: Type.Optional(
-        Type.Array(
-          Type.Object({
-            key: Type.String({minLength: 1, maxLength: 317}),
-            operator: Type.String({enum: ['In', 'NotIn', 'Exists', 'DoesNotExist']}),
-            values: Type.Optional(Type.Array(Type.String({maxLength: 63}), {maxItems: 100})),
-          }),
-          {maxItems: 64},
-        ),
-      ),
-    },
-    {description, default: {}},
-  );
-
-const kindRef = Type.Object({
-  apiVersion: Type.String({
-    description: 'Group and version of the kind, such as apps/v1.',
-    minLength: 1,
-    maxLength: 253,
-    default: 'apps/v1',
-  }),
-  kind: Type.String({
-    description: 'The kind, such as Deployment.',
-    maxLength: 63,
-    ...rules({
-      rule: "self.matches('^[A-Z][A-Za-z0-9]*$')",
-      message: 'kind is the kind as in a manifest: write Deployment, not deployments',
-    }),
-  }),
-});
-
-const workloads = Type.Object(
-  {
-    kinds: Type.Array(kindRef, {
-      description: 'Kinds whose objects are subjects. Each kind may stand here once.',
-      default: [{apiVersion: 'apps/v1', kind: 'Deployment'}],
-      minItems: 1,
-      maxItems: 16,
-      'x-kubernetes-list-type': 'map',
-      'x-kubernetes-list-map-keys': ['kind'],
-    }),
-    namespaceSelector: labelSelector(
-      'Labels of the namespaces; empty selects all but kube-system, kube-public and kube-node-lease.',
-    ),
-    selector: labelSelector('Labels of the workloads; empty selects all.'),
-  },
-  {description: 'Workloads, each of which has one Lease.', default: {}},
-);
 
 const hash = Type.Object(
   {
@@ -142,7 +89,7 @@ const naming = Type.Object(
     }),
     hash,
   },
-  {description: 'How the Lease of a subject is named.'},
+  {description: 'How the Lease of a workload is named; the names of all others are given.'},
 );
 
 const lease = Type.Object(
@@ -218,11 +165,68 @@ const garbageCollection = Type.Object(
   {description: 'When a Lease that nobody needs is deleted.', default: {}},
 );
 
+const isOfWorkloads = 'has(self.subjects.workloads)';
+
+/** What must hold for workloads alone. */
+const ofWorkloads = (rule: string, message: string) => ({
+  rule: `!(${isOfWorkloads} && has(self.naming)) || ${rule}`,
+  message,
+});
+
+const WORKLOAD_RULES = [
+  {
+    rule: `${isOfWorkloads} == has(self.naming)`,
+    message:
+      'naming is for workloads, and workloads need it: write naming.prefix for them, and no naming for nodes, apiServers and components, whose names are given',
+  },
+  ofWorkloads(
+    "self.lease.namespace == '' || !self.naming.template.contains('{hash}') || 'namespace' in self.naming.hash.of",
+    'lease.namespace collects the Leases of many namespaces: add namespace to naming.hash.of, such as of: [namespace, name]',
+  ),
+  ofWorkloads(
+    "self.lease.namespace == '' || self.naming.template.contains('{hash}') || self.naming.template.contains('{namespace}.') || self.naming.template.contains('.{namespace}')",
+    'lease.namespace collects the Leases of many namespaces: write {namespace}.{name} into the template, or use {hash}',
+  ),
+  ofWorkloads(
+    "self.subjects.workloads.kinds.size() == 1 || self.naming.template.contains('{hash}') || self.naming.template.contains('{kind}')",
+    'several kinds could give two subjects one Lease: write {kind}-{name} into the template, or use {hash}',
+  ),
+  ofWorkloads(
+    'self.garbageCollection.ttlSeconds >= self.lease.durationSeconds',
+    'garbageCollection.ttlSeconds is below lease.durationSeconds: write a ttlSeconds of at least that',
+  ),
+  ofWorkloads(
+    'self.lease.durationSeconds >= self.enforcement.durationSeconds.min && self.lease.durationSeconds <= self.enforcement.durationSeconds.max',
+    'lease.durationSeconds is outside enforcement.durationSeconds: widen min and max, or change it',
+  ),
+];
+
+/** Leases that Kubernetes itself writes are looked at: nothing may ever refuse a heartbeat. */
+const OTHERS_RULES = [
+  {
+    rule: `${isOfWorkloads} || self.access.grant == 'None' && self.injection.mode == 'None'`,
+    message: 'access and injection are for workloads: leave them out',
+  },
+  {
+    rule: `${isOfWorkloads} || self.enforcement.names == 'Audit' && self.enforcement.holders == 'Off' && self.enforcement.exempt.size() == 0 && (!has(self.enforcement.durationSeconds.action) || self.enforcement.durationSeconds.action == 'Audit')`,
+    message:
+      'what Kubernetes writes is never refused: of enforcement, nodes, apiServers and components have durationSeconds.min and max alone',
+  },
+  {
+    rule: `${isOfWorkloads} || self.lease.namespace == '' && self.lease.labels.size() == 0 && self.lease.create && self.lease.adopt && self.lease.durationSeconds == 15`,
+    message: 'lease says how Leases of workloads are made: leave it out, nobody makes those of others',
+  },
+  {
+    rule: "!has(self.subjects.apiServers) || self.garbageCollection.mode != 'All'",
+    message: 'the API server deletes the Leases of API servers that are gone by itself: write mode: Report',
+  },
+];
+
 /** What a cluster admin declares. After the API server's defaulting every field is present. */
 export const leasePolicySpecSchema = Type.Object(
   {
-    subjects: Type.Object({workloads}, {description: 'Who has a Lease.'}),
-    naming,
+    subjects,
+    naming: Type.Optional(naming),
     lease,
     access,
     injection,
@@ -231,33 +235,7 @@ export const leasePolicySpecSchema = Type.Object(
   },
   {
     description: 'What the policy demands.',
-    ...rules(
-      {
-        rule: "self.lease.namespace == '' || !self.naming.template.contains('{hash}') || 'namespace' in self.naming.hash.of",
-        message:
-          'lease.namespace collects the Leases of many namespaces: add namespace to naming.hash.of, such as of: [namespace, name]',
-      },
-      {
-        rule: "self.lease.namespace == '' || self.naming.template.contains('{hash}') || self.naming.template.contains('{namespace}.') || self.naming.template.contains('.{namespace}')",
-        message:
-          'lease.namespace collects the Leases of many namespaces: write {namespace}.{name} into the template, or use {hash}',
-      },
-      {
-        rule: "self.subjects.workloads.kinds.size() == 1 || self.naming.template.contains('{hash}') || self.naming.template.contains('{kind}')",
-        message:
-          'several kinds could give two subjects one Lease: write {kind}-{name} into the template, or use {hash}',
-      },
-      {
-        rule: 'self.garbageCollection.ttlSeconds >= self.lease.durationSeconds',
-        message:
-          'garbageCollection.ttlSeconds is below lease.durationSeconds: write a ttlSeconds of at least that',
-      },
-      {
-        rule: 'self.lease.durationSeconds >= self.enforcement.durationSeconds.min && self.lease.durationSeconds <= self.enforcement.durationSeconds.max',
-        message:
-          'lease.durationSeconds is outside enforcement.durationSeconds: widen min and max, or change it',
-      },
-    ),
+    ...rules(...WORKLOAD_RULES, ...OTHERS_RULES),
   },
 );
 
@@ -336,12 +314,17 @@ export const leasePolicySchema = Type.Object(
 );
 
 export type LeasePolicySpec = Static<typeof leasePolicySpecSchema>;
+export type NamingSpec = Static<typeof naming>;
+/** The spec of a policy of workloads. */
+export type WorkloadPolicySpec = LeasePolicySpec & {
+  subjects: {workloads: WorkloadSubjects};
+  naming: NamingSpec;
+};
 export type LeasePolicyStatus = Static<typeof leasePolicyStatusSchema>;
 export type LeasePolicy = Static<typeof leasePolicySchema>;
 export type Condition = Static<typeof condition>;
 export type StatusFinding = Static<typeof finding>;
-export type LabelSelector = Static<ReturnType<typeof labelSelector>>;
-export type KindRef = Static<typeof kindRef>;
+export type {KindRef, LabelSelector} from './subjects.ts';
 export type HashSpec = Static<typeof hash>;
 
 /** Names and printed columns of the resource. */

@@ -82,6 +82,8 @@ export type Lease = KubeObject & {spec?: LeaseSpec};
 /** Anything with a Pod template, or without one. */
 export type WorkloadObject = KubeObject & {
   spec?: {template?: {spec?: {serviceAccountName?: string}}};
+  /** DaemonSets count under the other name. */
+  status?: {readyReplicas?: number; numberReady?: number};
 };
 
 export type Namespace = KubeObject & {status?: {phase?: string}};

@@ -13,5 +13,8 @@ export const choice = <const Values extends readonly string[]>(
   options: {description?: string; default?: Values[number]} = {},
 ) => Type.Unsafe<Values[number]>(Type.String({enum: [...values], ...options}));
 
+/** The name of a namespace, and everything else that is one label of a DNS name. */
+export const DNS_LABEL = '^[a-z0-9]([-a-z0-9]*[a-z0-9])?$';
+
 /** The part of metadata that a CRD schema may name. */
 export const objectMetaSchema = Type.Object({name: Type.String()});

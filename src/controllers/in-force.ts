@@ -2,6 +2,7 @@
 import type {KindRef, LeasePolicySpec} from '../api/leasepolicy.ts';
 import type {Acceptance} from '../core/plan-policy.ts';
 import {compile, type Rules, sharedVariable} from '../core/rules.ts';
+import {compileSystem, isOfWorkloads, isSystem, type SystemRules} from '../core/system-rules.ts';
 import type {KindAnswer} from '../runtime/kinds.ts';
 import {type Change, Store} from '../runtime/store.ts';
 import type {PolicyRow, WorkloadRow} from './project.ts';
@@ -28,6 +29,8 @@ export type InForceOptions = {
   /** Every policy that there is. */
   policies: () => Iterable<PolicyRow>;
   onWorkload: (change: Change<WorkloadRow>) => void;
+  /** Why the nodes can't be read. */
+  nodesProblem: () => string | undefined;
   /** Told when rules came into force or went out of it. */
   onRules: () => void;
 };
@@ -37,6 +40,7 @@ export const INJECTION_CONFLICT = 'InjectionConflict';
 
 export class InForce {
   readonly rules = new Map<string, Rules>();
+  readonly systemRules = new Map<string, SystemRules>();
   readonly acceptance = new Map<string, Acceptance>();
   readonly sources = new Map<string, WorkloadSource>();
   readonly #options: InForceOptions;
@@ -53,18 +57,28 @@ export class InForce {
   concerns(row: PolicyRow, ref: KindRef): boolean {
     const named = (kinds: readonly KindRef[] = []) =>
       kinds.some(each => each.apiVersion === ref.apiVersion && each.kind === ref.kind);
-    return named(row.spec.subjects.workloads.kinds) || named(this.rules.get(row.key)?.kinds);
+    return named(row.spec.subjects.workloads?.kinds) || named(this.rules.get(row.key)?.kinds);
   }
 
   /** Judges a policy's spec, and puts it in force when it can be; else what was in force last stays. */
   judge(row: PolicyRow): void {
-    const compiled = compile(row.key, row.generation, row.spec);
-    const acceptance: Acceptance = Array.isArray(compiled)
-      ? {accepted: false, reason: 'InvalidSpec', message: compiled.join('; ')}
+    const compiled = compileAny(row.key, row.generation, row.spec);
+    if (Array.isArray(compiled)) {
+      this.acceptance.set(row.key, {accepted: false, reason: 'InvalidSpec', message: compiled.join('; ')});
+      this.#stay(row);
+      return;
+    }
+    const acceptance = isSystem(compiled)
+      ? this.#acceptSystem(compiled)
       : (this.#injectionConflict(row, compiled) ?? this.#acceptKinds(compiled));
     this.acceptance.set(row.key, acceptance);
-    if (acceptance.accepted === true) this.#enforce(row.key, compiled as Rules);
+    if (acceptance.accepted === true) this.#enforce(row.key, compiled);
     else this.#stay(row);
+  }
+
+  /** The rules of a policy that is in force, whatever its subjects are. */
+  of(policy: string): Rules | SystemRules | undefined {
+    return this.rules.get(policy) ?? this.systemRules.get(policy);
   }
 
   /** Takes a policy that is deleted out of force. */
@@ -73,16 +87,18 @@ export class InForce {
     this.#enforce(policy, undefined);
   }
 
-  #enforce(policy: string, rules: Rules | undefined): void {
-    if (rules && this.rules.get(policy)?.generation === rules.generation) return;
-    if (rules) this.rules.set(policy, rules);
-    else if (!this.rules.delete(policy)) return;
+  #enforce(policy: string, rules: Rules | SystemRules | undefined): void {
+    if (this.of(policy)?.generation === rules?.generation) return;
+    this.rules.delete(policy);
+    this.systemRules.delete(policy);
+    if (rules && isSystem(rules)) this.systemRules.set(policy, rules);
+    else if (rules) this.rules.set(policy, rules);
     this.#options.onRules();
   }
 
   /** Leaves in force what is, also that from before this process began. */
   #stay(row: PolicyRow): void {
-    if (!this.rules.has(row.key)) this.#enforce(row.key, lastAccepted(row));
+    if (!this.of(row.key)) this.#enforce(row.key, lastAccepted(row));
     const rules = this.rules.get(row.key);
     if (rules) this.#acceptKinds(rules);
   }
@@ -91,13 +107,21 @@ export class InForce {
   #injectionConflict(row: PolicyRow, rules: Rules): Acceptance | undefined {
     if (!rules.injection || row.status?.lastAccepted?.generation === row.generation) return undefined;
     for (const other of this.#options.policies()) {
-      const others = other.key === row.key ? undefined : (this.rules.get(other.key) ?? lastAccepted(other));
-      const variable = others && sharedVariable(rules, others);
+      const others = other.key === row.key ? undefined : (this.of(other.key) ?? lastAccepted(other));
+      const variable = others && !isSystem(others) ? sharedVariable(rules, others) : undefined;
       if (variable === undefined) continue;
       const message = `policy ${other.key} injects ${variable} into Pods that this one may select: choose other variables, or selectors that exclude each other`;
       return {accepted: false, reason: INJECTION_CONFLICT, message};
     }
     return undefined;
+  }
+
+  /** Nodes are read from when a policy of them is in force, so it begins as accepted. */
+  #acceptSystem({subjects}: SystemRules): Acceptance {
+    const problem = subjects.kind === 'Node' ? this.#options.nodesProblem() : undefined;
+    return problem === undefined
+      ? {accepted: true}
+      : {accepted: false, reason: 'KindNotReadable', message: problem};
   }
 
   #acceptKinds({kinds}: Rules): Acceptance {
@@ -136,8 +160,11 @@ export class InForce {
   }
 }
 
+const compileAny = (policy: string, generation: number, spec: LeasePolicySpec) =>
+  isOfWorkloads(spec) ? compile(policy, generation, spec) : compileSystem(policy, generation, spec);
+
 /** The version that an earlier leader had in force, from status. */
-function lastAccepted({key, status}: PolicyRow): Rules | undefined {
+function lastAccepted({key, status}: PolicyRow): Rules | SystemRules | undefined {
   if (!status?.lastAccepted) return undefined;
   const {generation, spec} = status.lastAccepted;
   let parsed: LeasePolicySpec;
@@ -146,6 +173,6 @@ function lastAccepted({key, status}: PolicyRow): Rules | undefined {
   } catch {
     return undefined; // not what we wrote: nothing is in force until the spec is accepted
   }
-  const compiled = compile(key, generation, parsed);
+  const compiled = compileAny(key, generation, parsed);
   return Array.isArray(compiled) ? undefined : compiled;
 }

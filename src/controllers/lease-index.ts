@@ -6,6 +6,8 @@ export class LeaseIndex {
   /** By policy, namespace and subject; joining them for each look-up would cost more than the rest of it. */
   readonly #bySubject = new Map<string, Map<string, Map<string, readonly string[]>>>();
   readonly #byNamespace = new Map<string, Set<string>>();
+  /** Of names that a scaffold gives, as no others are looked for in all namespaces. */
+  readonly #byName = new Map<string, Set<string>>();
 
   /** Keys of the Leases of a subject under a policy: its present name and earlier ones. */
   ofSubject(policy: string, namespace: string, subject: string): readonly string[] {
@@ -16,8 +18,15 @@ export class LeaseIndex {
     return this.#byNamespace.get(namespace) ?? [];
   }
 
+  /** Keys of the Leases of this name in all namespaces; of names that may be a scaffold's alone. */
+  ofName(name: string): Iterable<string> {
+    return this.#byName.get(name) ?? [];
+  }
+
   put(lease: LeaseView, previous: LeaseView | undefined): void {
     entry(this.#byNamespace, lease.namespace, () => new Set<string>()).add(lease.key);
+    if (MAY_BE_SCAFFOLDED.test(lease.name))
+      entry(this.#byName, lease.name, () => new Set<string>()).add(lease.key);
     if (previous && policyOf(previous) === policyOf(lease) && previous.subject === lease.subject) return;
     if (previous) this.#unbind(previous);
     this.#bind(lease);
@@ -25,6 +34,7 @@ export class LeaseIndex {
 
   remove(lease: LeaseView): void {
     this.#byNamespace.get(lease.namespace)?.delete(lease.key);
+    this.#byName.get(lease.name)?.delete(lease.key);
     this.#unbind(lease);
   }
 
@@ -45,6 +55,9 @@ export class LeaseIndex {
     else ofNamespace?.delete(subject);
   }
 }
+
+/** A hash in hexadecimal digits, mostly with a domain. */
+const MAY_BE_SCAFFOLDED = /^[0-9a-f]{6,8}(\.|$)/;
 
 const policyOf = ({labels}: LeaseView): string | undefined => labels[LABELS.policy];
 

@@ -1,7 +1,10 @@
 /** Judges each Lease: its state, its findings, and whether it is garbage. */
 import {LABELS} from '../api/objects.ts';
 import type {SubjectCheck} from '../core/action.ts';
-import type {Claim} from '../core/claims.ts';
+import {supersededBuckets} from '../core/buckets.ts';
+import type {Claim, Workload} from '../core/claims.ts';
+import {bucketOf} from '../core/classify.ts';
+import {workloadOf} from '../core/holder.ts';
 import {isHeldByOthers, isManaged, type LeaseView} from '../core/lifetime.ts';
 import {type LeaseObservation, planLease} from '../core/plan-lease.ts';
 import {allowedText} from '../core/plan-registry.ts';
@@ -31,6 +34,14 @@ export const leaseController: Controller<LeaseObservation> = {
       allowed: unknown && governing.length > 0 ? allowedNames(lease.namespace, world) : '',
       exemptUntilMs: ends.length > 0 ? Math.max(...ends) : undefined,
       own: key === world.options.ownLease,
+      classification: world.classify(lease),
+      changes: world.history.of(key),
+      exists: (kind, name) => world.workloadNamed(kind, subjectNamespace(lease, claim), name) !== undefined,
+      holderWorkload: holderWorkload(lease, world),
+      readySinceMs: claim && world.workload(claim.workload.id)?.readySinceMs,
+      namesakes: namesakes(lease, world),
+      isSuperseded: isSuperseded(lease, world, now),
+      isSystems: [...world.systemPolicies(lease)].length > 0,
     };
   },
   plan: planLease,
@@ -47,14 +58,56 @@ const NOTHING: LeaseObservation = {
   allowed: '',
   exemptUntilMs: undefined,
   own: false,
+  classification: {class: 'unknown', evidence: 'none', because: 'there is no such Lease'},
+  changes: [],
+  exists: () => false,
+  holderWorkload: undefined,
+  readySinceMs: undefined,
+  namesakes: [],
+  isSuperseded: false,
+  isSystems: false,
 };
+
+/** Where the Pods of the holders are: in the namespace of the workload, or else in that of the Lease. */
+const subjectNamespace = (lease: LeaseView, claim: Claim | undefined) =>
+  claim?.workload.namespace ?? lease.namespace;
+
+/** The workload whose Pod holds the Lease, of those in its namespace that the caches have. */
+function holderWorkload(lease: LeaseView, world: World): Workload | undefined {
+  if (lease.holder === '') return undefined;
+  const find = (kind: string, name: string) => world.workloadNamed(kind, lease.namespace, name);
+  const found = workloadOf(lease.holder, (kind, name) => find(kind, name) !== undefined);
+  return found && find(found.kind, found.name);
+}
+
+/** Workloads with other names that hold Leases of this name elsewhere. */
+function namesakes(lease: LeaseView, world: World): string[] {
+  const own = holderWorkload(lease, world);
+  if (!own) return [];
+  const others = [...world.leaseIndex.ofName(lease.name)].flatMap(key => {
+    const other = key === lease.key ? undefined : world.leases.get(key);
+    const holder = other && holderWorkload(other, world);
+    return holder && holder.name !== own.name ? [`${holder.kind}/${holder.namespace}/${holder.name}`] : [];
+  });
+  return [...new Set(others)].sort();
+}
+
+function isSuperseded(lease: LeaseView, world: World, now: Now): boolean {
+  const bucket = bucketOf(lease.name);
+  if (!bucket) return false;
+  const siblings = [...world.leaseIndex.inNamespace(lease.namespace)]
+    .flatMap(key => world.leases.get(key) ?? [])
+    .filter(each => bucketOf(each.name)?.base === bucket.base);
+  return supersededBuckets(siblings, now.monotonicMs).includes(lease);
+}
 
 /** The policy by whose word the Lease is judged. */
 function rulesOf(lease: LeaseView, world: World, governing: readonly Rules[]): Rules | undefined {
   const claim = world.claims.winner(lease.key);
   if (claim) return world.rules.get(claim.policy);
   if (isManaged(lease)) return world.rules.get(lease.labels[LABELS.policy] ?? '');
-  return governing.find(rules => rules.collection.mode === 'All' && rules.bears(lease.name));
+  const base = bucketOf(lease.name)?.base ?? lease.name;
+  return governing.find(rules => rules.collection.mode === 'All' && rules.bears(base));
 }
 
 /** The present name is no part of it: its holder is the one to whom the old names are handed over. */

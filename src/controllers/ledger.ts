@@ -1,8 +1,9 @@
 /** What the plans of single objects found, summed up per policy as it changes. */
 import type {StatusFinding} from '../api/leasepolicy.ts';
+import type {Garbage, LeaseState, Plan} from '../core/action.ts';
+import type {LeaseClass} from '../core/classify.ts';
 import {type Finding, type FindingReason, refText} from '../core/finding.ts';
 import type {Lifetime} from '../core/lifetime.ts';
-import type {Garbage, LeasePlan} from '../core/plan-lease.ts';
 
 /** Findings because of which a subject has no Lease. */
 const WITHOUT_LEASE: ReadonlySet<FindingReason> = new Set([
@@ -13,23 +14,30 @@ const WITHOUT_LEASE: ReadonlySet<FindingReason> = new Set([
   'NamespaceMissing',
 ]);
 
-type Entry = {
-  findings: readonly Finding[];
-  state?: LeasePlan['state'] | undefined;
-  garbage?: Garbage | undefined;
-};
+/** The part of a plan that is summed up. */
+export type Judgement = Pick<Plan, 'findings' | 'states' | 'garbage'>;
 
 /** The sums of one policy. */
 export class PolicyTally {
-  readonly lifetimes: Partial<Record<Lifetime, number>> = {};
+  readonly classes = new Map<LeaseClass, Map<Lifetime, number>>();
   readonly reasons = new Map<FindingReason, number>();
   readonly findings = new Map<string, StatusFinding>();
+  /** What was judged garbage, by the key of the Lease. */
   readonly garbage = new Map<string, Garbage>();
-  /** Leases that have the name of a subject. */
+  /** Keys under which garbage was found, with how much. */
+  readonly garbageKeys = new Map<string, number>();
+  /** Leases that a subject has. */
   claimed = 0;
 
   get withoutLease(): number {
     return [...WITHOUT_LEASE].reduce((sum, reason) => sum + (this.reasons.get(reason) ?? 0), 0);
+  }
+
+  get lifetimes(): Partial<Record<Lifetime, number>> {
+    const sums: Partial<Record<Lifetime, number>> = {};
+    for (const counts of this.classes.values())
+      for (const [lifetime, count] of counts) sums[lifetime] = (sums[lifetime] ?? 0) + count;
+    return sums;
   }
 
   get total(): number {
@@ -40,7 +48,7 @@ export class PolicyTally {
 const idOf = ({reason, about}: Finding) => `${reason} ${refText(about)}`;
 
 export class Ledger {
-  readonly #entries = new Map<string, Entry>();
+  readonly #entries = new Map<string, Judgement>();
   readonly #tallies = new Map<string, PolicyTally>();
   readonly #since: (finding: Finding) => string | undefined;
 
@@ -57,19 +65,25 @@ export class Ledger {
     return tally;
   }
 
-  /** Each policy with its sums. */
+  /** Each policy with its sums; what belongs to no policy is under the empty name. */
   tallies(): IterableIterator<[string, PolicyTally]> {
     return this.#tallies.entries();
   }
 
+  /** Where the Leases count that were judged under this key. */
+  states(key: string): readonly LeaseState[] {
+    return this.#entries.get(key)?.states ?? [];
+  }
+
   /** Replaces what was found under this key. Returns the policies whose sums changed, and findings that are new. */
-  record(key: string, entry: Entry, wallMs: number): {changed: Set<string>; fresh: Finding[]} {
+  record(key: string, entry: Judgement, wallMs: number): {changed: Set<string>; fresh: Finding[]} {
     const before = this.#entries.get(key);
     const changed = new Set<string>();
     if (before) this.#subtract(key, before, changed);
     const fresh = this.#add(key, entry, before, changed, wallMs);
-    if (entry.findings.length > 0 || entry.state || entry.garbage) this.#entries.set(key, entry);
-    else this.#entries.delete(key);
+    if (isEmpty(entry)) this.#entries.delete(key);
+    else this.#entries.set(key, entry);
+    changed.delete('');
     return {changed: same(before, entry) ? new Set() : changed, fresh};
   }
 
@@ -81,19 +95,20 @@ export class Ledger {
 
   /** Forgets a policy that is gone, with everything that was found for it. */
   forget(policy: string): void {
-    for (const [key, {findings, state, garbage}] of this.#entries) {
+    const isOthers = (each: {readonly policy: string}) => each.policy !== policy;
+    for (const [key, {findings, states = [], garbage = []}] of this.#entries) {
       this.#entries.set(key, {
-        findings: findings.filter(each => each.policy !== policy),
-        state: state?.policy === policy ? undefined : state,
-        garbage: garbage?.policy === policy ? undefined : garbage,
+        findings: findings.filter(isOthers),
+        states: states.filter(isOthers),
+        garbage: garbage.filter(isOthers),
       });
     }
     this.#tallies.delete(policy);
   }
 
-  #subtract(key: string, {findings, state, garbage}: Entry, changed: Set<string>): void {
-    if (state) this.#count(state, -1, changed);
-    if (garbage) this.tally(touched(changed, garbage.policy)).garbage.delete(key);
+  #subtract(key: string, {findings, states = [], garbage = []}: Judgement, changed: Set<string>): void {
+    for (const state of states) this.#count(state, -1, changed);
+    for (const each of garbage) this.#countGarbage(key, each, -1, changed);
     for (const finding of findings) {
       const tally = this.tally(touched(changed, finding.policy));
       tally.reasons.set(finding.reason, (tally.reasons.get(finding.reason) ?? 1) - 1);
@@ -102,20 +117,20 @@ export class Ledger {
 
   #add(
     key: string,
-    entry: Entry,
-    before: Entry | undefined,
+    {findings, states = [], garbage = []}: Judgement,
+    before: Judgement | undefined,
     changed: Set<string>,
     wallMs: number,
   ): Finding[] {
-    if (entry.state) this.#count(entry.state, 1, changed);
-    if (entry.garbage) this.tally(touched(changed, entry.garbage.policy)).garbage.set(key, entry.garbage);
+    for (const state of states) this.#count(state, 1, changed);
+    for (const each of garbage) this.#countGarbage(key, each, 1, changed);
     const kept = new Map<string, StatusFinding | undefined>();
     for (const old of before?.findings ?? []) {
       const {findings} = this.tally(old.policy);
       kept.set(`${old.policy} ${idOf(old)}`, findings.get(idOf(old)));
       findings.delete(idOf(old));
     }
-    return entry.findings.filter(finding => {
+    return findings.filter(finding => {
       const tally = this.tally(touched(changed, finding.policy));
       tally.reasons.set(finding.reason, (tally.reasons.get(finding.reason) ?? 0) + 1);
       const known = kept.get(`${finding.policy} ${idOf(finding)}`)?.since ?? this.#since(finding);
@@ -126,16 +141,27 @@ export class Ledger {
     });
   }
 
-  #count(
-    {policy, lifetime, claimed}: NonNullable<LeasePlan['state']>,
-    by: 1 | -1,
-    changed: Set<string>,
-  ): void {
-    const tally = this.tally(touched(changed, policy));
-    tally.lifetimes[lifetime] = (tally.lifetimes[lifetime] ?? 0) + by;
-    if (claimed) tally.claimed += by;
+  #count(state: LeaseState, by: 1 | -1, changed: Set<string>): void {
+    const tally = this.tally(touched(changed, state.policy));
+    const counts = tally.classes.get(state.class) ?? new Map<Lifetime, number>();
+    counts.set(state.lifetime, (counts.get(state.lifetime) ?? 0) + by);
+    tally.classes.set(state.class, counts);
+    if (state.claimed) tally.claimed += by;
+  }
+
+  #countGarbage(key: string, garbage: Garbage, by: 1 | -1, changed: Set<string>): void {
+    const tally = this.tally(touched(changed, garbage.policy));
+    const {namespace, name} = garbage.collect.lease;
+    if (by === 1) tally.garbage.set(`${namespace}/${name}`, garbage);
+    else tally.garbage.delete(`${namespace}/${name}`);
+    const count = (tally.garbageKeys.get(key) ?? 0) + by;
+    if (count > 0) tally.garbageKeys.set(key, count);
+    else tally.garbageKeys.delete(key);
   }
 }
+
+const isEmpty = ({findings, states = [], garbage = []}: Judgement) =>
+  findings.length === 0 && states.length === 0 && garbage.length === 0;
 
 function touched(changed: Set<string>, policy: string): string {
   changed.add(policy);
@@ -143,12 +169,12 @@ function touched(changed: Set<string>, policy: string): string {
 }
 
 /** Whether nothing that status shows is different. */
-function same(a: Entry | undefined, b: Entry): boolean {
-  const text = (entry: Entry | undefined) =>
+function same(a: Judgement | undefined, b: Judgement): boolean {
+  const text = ({findings, states = [], garbage = []}: Judgement) =>
     JSON.stringify([
-      entry?.state,
-      entry?.findings.map(each => [each.policy, idOf(each), each.message]),
-      entry?.garbage?.dueAtMs,
+      states,
+      findings.map(each => [each.policy, idOf(each), each.message]),
+      garbage.map(each => each.dueAtMs),
     ]);
   return a !== undefined && text(a) === text(b);
 }

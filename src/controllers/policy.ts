@@ -1,11 +1,23 @@
 /** Keeps each policy's status. */
 
+import type {Subjects} from '../api/subjects.ts';
 import type {Plan} from '../core/action.ts';
+import type {Enforced} from '../core/plan-admission.ts';
 import {type PolicyObservation, planPolicy} from '../core/plan-policy.ts';
 import type {Now} from '../core/plan-workload.ts';
+import {isSystem, type SystemRules} from '../core/system-rules.ts';
 import type {Controller} from './controller.ts';
+import {selectedNodes} from './heartbeat.ts';
+import {identityLeases} from './identities.ts';
+import type {World} from './world.ts';
 
 type Observed = PolicyObservation | undefined;
+
+const NOTHING_TO_ENFORCE: Enforced = {
+  status: 'True',
+  reason: 'NothingToEnforce',
+  message: 'what Kubernetes itself leases is only looked at',
+};
 
 export const policyController: Controller<Observed> = {
   name: 'policy',
@@ -14,14 +26,16 @@ export const policyController: Controller<Observed> = {
     const acceptance = world.inForce.acceptance.get(policy);
     if (!row || !acceptance) return undefined;
     const tally = world.ledger.tally(policy);
-    const subjects = world.claims.count(policy);
+    const rules = world.inForce.of(policy);
+    const system = rules && isSystem(rules) ? rules : undefined;
+    const subjects = system ? countOf(system, world) : world.claims.count(policy);
     return {
       policy,
       generation: row.generation,
       specText: JSON.stringify(row.spec),
-      kinds: row.spec.subjects.workloads.kinds.map(each => each.kind),
+      kinds: kindsOf(row.spec.subjects),
       acceptance,
-      rules: world.rules.get(policy),
+      rules: rules && {generation: rules.generation, exempt: isSystem(rules) ? [] : rules.exempt},
       subjects,
       lifetimes: tally.lifetimes,
       violations: tally.findings.size,
@@ -29,7 +43,7 @@ export const policyController: Controller<Observed> = {
       findings: [...tally.findings.values()],
       settled: tally.claimed + tally.withoutLease >= subjects,
       stopped: world.stopped.get(policy),
-      enforced: world.enforcement.get(policy),
+      enforced: system ? NOTHING_TO_ENFORCE : world.enforcement.get(policy),
       uid: row.uid,
       status: row.status,
     };
@@ -38,3 +52,23 @@ export const policyController: Controller<Observed> = {
     return observed ? planPolicy(observed, now) : {actions: [], findings: []};
   },
 };
+
+/** How a policy's subjects are called in kubectl get. */
+function kindsOf({workloads, nodes, apiServers}: Subjects): string[] {
+  if (workloads) return workloads.kinds.map(each => each.kind);
+  if (nodes) return ['Node'];
+  return [apiServers ? 'APIServer' : 'Component'];
+}
+
+function countOf({subjects}: SystemRules, world: World): number {
+  switch (subjects.kind) {
+    case 'Node':
+      return selectedNodes(subjects, world);
+    case 'APIServer':
+      return [...identityLeases(world)].length;
+    case 'Component':
+      return subjects.leases.length;
+    default:
+      return subjects satisfies never;
+  }
+}

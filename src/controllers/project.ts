@@ -10,6 +10,7 @@ import {
 } from '../api/objects.ts';
 import type {Workload} from '../core/claims.ts';
 import type {LeaseOwner, LeaseView} from '../core/lifetime.ts';
+import type {NodeView} from '../core/plan-heartbeat.ts';
 import {keyOf} from '../runtime/informer.ts';
 import type {Row} from '../runtime/store.ts';
 
@@ -27,6 +28,7 @@ export type NamespaceRow = Row & {
   readonly terminating: boolean;
 };
 export type WorkloadRow = Row & Workload;
+export type NodeRow = Row & NodeView;
 
 const NO_LABELS: Readonly<Record<string, string>> = Object.freeze({});
 const NO_OWNERS: readonly LeaseOwner[] = Object.freeze([]);
@@ -133,9 +135,25 @@ export function projectLease(object: KubeObject, previous: LeaseView | undefined
   };
 }
 
+/** kwok marks the nodes that it stands in for by this annotation. */
+const SIMULATED = 'kwok.x-k8s.io/node';
+
+export function projectNode(object: KubeObject, previous: NodeRow | undefined, nowMs: number): NodeRow {
+  const {name, uid, resourceVersion, labels, annotations} = object.metadata;
+  return {
+    key: name,
+    name,
+    uid,
+    resourceVersion,
+    labels: labels ?? NO_LABELS,
+    isSimulated: annotations?.[SIMULATED] !== undefined,
+    seenAtMs: previous?.uid === uid ? previous.seenAtMs : nowMs,
+  };
+}
+
 /** A projection for objects of one kind, as resource is not part of them. */
-export function projectWorkload(resource: string, apiVersion: string, kind: string) {
-  return (object: KubeObject): WorkloadRow => {
+export function projectWorkload(resource: string, apiVersion: string, kind: string, nowMs: () => number) {
+  return (object: KubeObject, previous?: WorkloadRow): WorkloadRow => {
     const {
       namespace = '',
       name,
@@ -145,7 +163,9 @@ export function projectWorkload(resource: string, apiVersion: string, kind: stri
       deletionTimestamp,
       labels,
     } = object.metadata;
-    const account = (object as WorkloadObject).spec?.template?.spec?.serviceAccountName;
+    const {spec, status} = object as WorkloadObject;
+    const isReady = (status?.readyReplicas ?? status?.numberReady ?? 0) > 0;
+    const account = spec?.template?.spec?.serviceAccountName;
     return {
       key: `${namespace}/${name}`,
       resourceVersion,
@@ -160,6 +180,7 @@ export function projectWorkload(resource: string, apiVersion: string, kind: stri
       terminating: deletionTimestamp !== undefined,
       labels: labels ?? NO_LABELS,
       serviceAccount: account ?? 'default',
+      readySinceMs: isReady ? (previous?.readySinceMs ?? nowMs()) : undefined,
     };
   };
 }

@@ -2,7 +2,6 @@
 import type {KubeObject} from '../api/objects.ts';
 import type {Action, Plan} from '../core/action.ts';
 import type {Finding} from '../core/finding.ts';
-import type {LeasePlan} from '../core/plan-lease.ts';
 import {type Rendered, renderedView} from '../core/rendered.ts';
 import {ApiError, TermEndedError} from '../errors.ts';
 import {apply} from '../runtime/apply.ts';
@@ -70,9 +69,8 @@ export class Reconciler {
   /** Sums up what the plan found, and wants a new status of the policies whose sums changed. Returns what is new. */
   #record(key: string, plan: Plan, wallMs: number): Finding[] {
     const {world, queue} = this.#options;
-    const {findings, state, garbage} = plan as LeasePlan;
-    const {changed, fresh} = world.ledger.record(key, {findings, state, garbage}, wallMs);
-    world.wantStatus(changed);
+    const {changed, fresh} = world.ledger.record(key, judgementOf(plan), wallMs);
+    world.triggers.status(changed);
     for (const policy of changed) queue.add(`collection/${policy}`);
     return fresh;
   }
@@ -124,6 +122,9 @@ export class Reconciler {
     log.log(expected ? 'debug' : 'warn', error.message, {controller, key, retryInMs: Math.round(retryInMs)});
   }
 }
+
+/** Without the actions, which need not be kept. */
+const judgementOf = ({findings, states = [], garbage = []}: Plan) => ({findings, states, garbage});
 
 /** A controller's name, and its own key. */
 function splitKey(key: string): [string, string] {

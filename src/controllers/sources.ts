@@ -2,35 +2,64 @@
 import {RENDERED_KINDS, type RenderedKind} from '../api/objects.ts';
 import type {WorkQueue} from '../runtime/queue.ts';
 import type {MetricSources} from '../telemetry/metrics.ts';
+import {ageMs, leaderlessMs, longest} from './lease-ages.ts';
 import type {World} from './world.ts';
 
-export function metricSources(world: World, queue: WorkQueue, leading: () => boolean): MetricSources {
+/** What was judged is told by a leader alone: a former one knows no better than what it saw last. */
+export function metricSources(
+  world: World,
+  queue: WorkQueue,
+  leading: () => boolean,
+  monotonicMs: () => number,
+): MetricSources {
+  const ofLeader =
+    <T>(read: () => Iterable<T>) =>
+    (): Iterable<T> =>
+      leading() ? read() : [];
   return {
-    *leases() {
-      for (const [policy, {lifetimes}] of world.ledger.tallies()) {
-        for (const [state, count] of Object.entries(lifetimes)) yield {policy, state, count};
-      }
-    },
-    *findings() {
-      for (const [policy, {reasons}] of world.ledger.tallies()) {
-        for (const [reason, count] of reasons) yield {policy, reason, count};
-      }
-    },
-    *enforced() {
-      if (!leading()) return;
-      for (const {key} of world.policies.values())
-        yield {policy: key, count: world.enforcement.get(key)?.status === 'True' ? 1 : 0};
-    },
-    *cached() {
-      yield {resource: 'leasepolicies', count: world.policies.size};
-      yield {resource: 'leaseregistries', count: world.registries.size};
-      yield {resource: 'namespaces', count: world.namespaces.size};
-      yield {resource: 'leases', count: world.leases.size};
-      for (const {resource, store} of world.sources.values()) yield {resource, count: store.size};
-      for (const [kind, store] of Object.entries(world.rendered.stores))
-        yield {resource: RENDERED_KINDS[kind as RenderedKind].plural, count: store.size};
-    },
+    leases: ofLeader(() => leaseCounts(world)),
+    findings: ofLeader(() => findingCounts(world)),
+    enforced: ofLeader(() => enforced(world)),
+    stopped: ofLeader(() =>
+      [...world.policies.values()].map(({key}) => ({policy: key, count: world.stopped.has(key) ? 1 : 0})),
+    ),
+    renewAges: ofLeader(() => longest(world, lease => ageMs(lease, monotonicMs()))),
+    leaderless: ofLeader(() => longest(world, (lease, kind) => leaderlessMs(lease, kind, monotonicMs()))),
+    cached: () => cached(world),
     queueLength: () => queue.length,
     leading,
   };
+}
+
+function* leaseCounts(world: World) {
+  for (const [policy, {classes}] of world.ledger.tallies()) {
+    for (const [kind, counts] of classes)
+      for (const [state, count] of counts) yield {policy, class: kind, state, count};
+  }
+}
+
+function* findingCounts(world: World) {
+  for (const [policy, {reasons}] of world.ledger.tallies()) {
+    for (const [reason, count] of reasons) yield {policy, reason, count};
+  }
+}
+
+/** Of what Kubernetes itself leases nothing is enforced. */
+function* enforced(world: World) {
+  for (const {key} of world.policies.values()) {
+    if (world.systemRules.has(key)) continue;
+    yield {policy: key, count: world.enforcement.get(key)?.status === 'True' ? 1 : 0};
+  }
+}
+
+function* cached(world: World) {
+  yield {resource: 'leasepolicies', count: world.policies.size};
+  yield {resource: 'leaseregistries', count: world.registries.size};
+  yield {resource: 'namespaces', count: world.namespaces.size};
+  yield {resource: 'leases', count: world.leases.size};
+  yield {resource: 'nodes', count: world.heartbeats.nodes.size};
+  yield {resource: 'heartbeats', count: world.heartbeats.leases.size};
+  for (const {resource, store} of world.sources.values()) yield {resource, count: store.size};
+  for (const [kind, store] of Object.entries(world.rendered.stores))
+    yield {resource: RENDERED_KINDS[kind as RenderedKind].plural, count: store.size};
 }

@@ -11,6 +11,16 @@ export type WatchRequest<R extends Row> = {
   project: (object: KubeObject, previous: R | undefined) => R;
   fieldSelector?: string;
   labelSelector?: string;
+  /** One namespace instead of all. */
+  namespace?: string;
+  /** How logs and metrics call it, where that is not the plural. */
+  name?: string;
+  /** Asks for metadata alone: the rest of the objects is large and not needed. */
+  metadataOnly?: boolean;
+  /** Lists anew after so many milliseconds instead of watching. */
+  pollMs?: number;
+  /** Ends it before the process does. */
+  signal?: AbortSignal;
   /** Told of each complete list, with undefined, and of each problem. */
   onState?: (problem: string | undefined) => void;
 };

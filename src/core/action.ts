@@ -2,8 +2,10 @@
 import type {LeasePolicyStatus} from '../api/leasepolicy.ts';
 import type {LeaseRegistrySpec} from '../api/leaseregistry.ts';
 import {ANNOTATIONS, LABELS} from '../api/objects.ts';
+import type {LeaseClass} from './classify.ts';
 import type {Finding, ObjectRef} from './finding.ts';
 import {NAMING_VERSION} from './hash.ts';
+import type {Lifetime} from './lifetime.ts';
 import type {ApplyObject, DeleteObject} from './rendered.ts';
 import type {Rules} from './rules.ts';
 
@@ -87,10 +89,30 @@ export type Action =
   | {type: 'writeStatus'; policy: string; resourceVersion?: string; status: Partial<LeasePolicyStatus>}
   | {type: 'emitEvent'; about: ObjectRef; severity: 'Normal' | 'Warning'; reason: string; message: string};
 
+/** Garbage, and when a collection pass may take it. */
+export type Garbage = {
+  readonly policy: string;
+  readonly dueAtMs: number;
+  readonly collect: CollectLease;
+  /** leaseTransitions, to be continued when the name comes back. */
+  readonly transitions: number;
+};
+
+/** Where a Lease counts: in the status of its policy, and in the metrics by class. Without a policy it is empty. */
+export type LeaseState = {
+  readonly policy: string;
+  readonly class: LeaseClass;
+  readonly lifetime: Lifetime;
+  /** Whether a subject has it. */
+  readonly claimed: boolean;
+};
+
 /** What a controller decides: effects in their order, what is wrong, and when to look again. */
 export type Plan = {
   actions: Action[];
   findings: Finding[];
+  states?: readonly LeaseState[];
+  garbage?: readonly Garbage[];
   /** Milliseconds until time alone changes the answer. */
   requeueAfterMs?: number | undefined;
 };

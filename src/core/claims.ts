@@ -18,6 +18,8 @@ export type Workload = {
   readonly terminating: boolean;
   readonly labels: Labels;
   readonly serviceAccount: string;
+  /** Monotonic milliseconds since which this process has seen ready Pods of it; undefined while it has none. */
+  readonly readySinceMs: number | undefined;
 };
 
 /** One workload's claim to one Lease under one policy. */

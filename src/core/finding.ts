@@ -17,6 +17,17 @@ export const FINDING_REASONS = [
   'Flapping',
   'NotInjected',
   'ExemptionEnding',
+  'ForeignHolder',
+  'ContestedLease',
+  'Leaderless',
+  'Flapping',
+  'StaleHeartbeat',
+  'MissingOwner',
+  'IdentityMismatch',
+  'ReservedName',
+  'SharedElectionID',
+  'PreferredHolderMissing',
+  'OrphanedCandidate',
 ] as const;
 export type FindingReason = (typeof FINDING_REASONS)[number];
 

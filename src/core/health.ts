@@ -26,9 +26,8 @@ export type HealthObservation = {
 };
 
 export type ElectingWorkload = WorkloadName & {
-  readonly readyReplicas: number;
-  /** Monotonic milliseconds since which this process has seen ready Pods of it; undefined for ever. */
-  readonly readySinceMs?: number | undefined;
+  /** Monotonic milliseconds since which this process has seen ready Pods of it; undefined while it has none. */
+  readonly readySinceMs: number | undefined;
 };
 
 export type Ailment = {
@@ -76,10 +75,13 @@ const textOf = ({kind, name}: WorkloadName) => `${kind}/${name}`;
 function leaderless(observed: HealthObservation, now: Now): Verdict {
   const {lease, workload, alwaysLed} = observed;
   const {state} = holding(lease, now.monotonicMs);
-  const isReady = workload !== undefined && workload.readyReplicas > 0;
-  if (!['held', 'released', 'expired'].includes(state) || (!isReady && !alwaysLed)) return HEALTHY;
-  const readySinceMs = alwaysLed ? undefined : workload?.readySinceMs;
-  const fromMs = Math.max(lease.changedAtMs, readySinceMs ?? lease.changedAtMs);
+  const readySinceMs = workload?.readySinceMs;
+  if (!['held', 'released', 'expired'].includes(state) || (readySinceMs === undefined && !alwaysLed))
+    return HEALTHY;
+  const fromMs = Math.max(
+    lease.changedAtMs,
+    alwaysLed ? lease.changedAtMs : (readySinceMs ?? lease.changedAtMs),
+  );
   const leftMs = fromMs + patienceMs(observed) - now.monotonicMs;
   if (leftMs > 0) return {changesInMs: leftMs};
   const whose = workload ? textOf(workload) : 'its component';

@@ -1,7 +1,6 @@
 /** Decides one pass of garbage collection for a policy, within its budget and its share. */
 import type {LeasePolicyStatus} from '../api/leasepolicy.ts';
-import type {Action, Plan} from './action.ts';
-import type {Garbage} from './plan-lease.ts';
+import type {Action, Garbage, Plan} from './action.ts';
 import type {Now} from './plan-workload.ts';
 import type {Rules} from './rules.ts';
 
@@ -9,7 +8,7 @@ import type {Rules} from './rules.ts';
 const WINDOW_MS = 60_000;
 
 export type CollectionObservation = {
-  readonly rules: Rules | undefined;
+  readonly rules: Pick<Rules, 'policy' | 'collection'> | undefined;
   /** The resourceVersion of the policy on which this decision rests. */
   readonly resourceVersion: string;
   readonly garbage: readonly Garbage[];
@@ -64,7 +63,7 @@ export function planCollection(observed: CollectionObservation, now: Now): Colle
 
 const iso = (wallMs: number) => new Date(wallMs).toISOString();
 
-function stopText(soon: number, total: number, {collection}: Rules): string {
+function stopText(soon: number, total: number, {collection}: Pick<Rules, 'collection'>): string {
   return (
     `${soon} of ${total} Leases would be deleted at once, more than maxPercent ${collection.maxPercent}: ` +
     'correct the selectors, or raise garbageCollection.maxPercent to go on'

@@ -1,16 +1,26 @@
 /** Judges one Lease: its state, what is wrong with it, and when it is garbage. */
 import {LABELS} from '../api/objects.ts';
-import {type Action, leaseAnnotations, leaseLabels, type Plan, type SubjectCheck, sooner} from './action.ts';
-import {CONTROL_PLANE_LEASES} from './admission/frame.ts';
-import type {Claim} from './claims.ts';
-import type {Finding, FindingReason, ObjectRef} from './finding.ts';
+import {
+  type Action,
+  type Garbage,
+  type LeaseState,
+  leaseAnnotations,
+  leaseLabels,
+  type Plan,
+  type SubjectCheck,
+  sooner,
+} from './action.ts';
+import type {Claim, Workload} from './claims.ts';
+import type {Classification, LeaseClass} from './classify.ts';
+import type {Finding} from './finding.ts';
+import {ailments} from './health.ts';
+import type {HolderChange} from './history.ts';
+import {leaseFindings} from './lease-findings.ts';
 import {holding, isHeldByUs, isManaged, type LeaseView, type Lifetime, lifetime} from './lifetime.ts';
 import {formatMicroTime, parseMicroTime} from './microtime.ts';
+import {leaseRef} from './plan-heartbeat.ts';
 import {type Now, workloadRef} from './plan-workload.ts';
 import type {Rules} from './rules.ts';
-
-/** How far ahead of our clock a renewTime may be before it is a finding; clocks of nodes differ. */
-const SKEW_ALLOWED_MS = 60_000;
 
 export type LeaseObservation = {
   readonly lease: LeaseView | undefined;
@@ -32,126 +42,118 @@ export type LeaseObservation = {
   readonly exemptUntilMs: number | undefined;
   /** The Lease by which the operator elects its leader. */
   readonly own: boolean;
+  /** What the Lease is for, and why we think so. */
+  readonly classification: Classification;
+  /** Changes of the holder that this process saw. */
+  readonly changes: readonly HolderChange[];
+  /** Whether a workload of this kind and name is in the namespace. */
+  readonly exists: (kind: string, name: string) => boolean;
+  /** The workload whose Pod holds the Lease, as far as the holder tells, whoever's the Lease is. */
+  readonly holderWorkload: Workload | undefined;
+  /** Since when the claim's workload has ready Pods, in monotonic milliseconds; undefined while it has none. */
+  readonly readySinceMs: number | undefined;
+  /** Workloads of other names that hold Leases of this very name in other namespaces, for names from a scaffold. */
+  readonly namesakes: readonly string[];
+  /** Whether it is a bucket of a set that a newer one has replaced. */
+  readonly isSuperseded: boolean;
+  /** Whether it is judged by a policy of API servers or components. */
+  readonly isSystems: boolean;
 };
 
-/** Garbage, and when a collection pass may take it. */
-export type Garbage = {
-  readonly policy: string;
-  readonly dueAtMs: number;
-  readonly collect: Extract<Action, {type: 'collectLease'}>;
-  /** leaseTransitions, to be continued when the name comes back. */
-  readonly transitions: number;
-};
-
-export type LeasePlan = Plan & {
-  /** Where the Lease counts in a policy's status. */
-  state?: {policy: string; lifetime: Lifetime; claimed: boolean};
-  garbage?: Garbage;
-};
-
-export function planLease(observed: LeaseObservation, now: Now): LeasePlan {
+export function planLease(observed: LeaseObservation, now: Now): Plan {
   const {lease, rules, claim} = observed;
   if (!lease) return {actions: [], findings: []};
   const claimed = claim !== undefined || !observed.subjectsKnown;
   const {state, changesInMs} = lifetime(lease, claimed, now.monotonicMs);
-  const plan: LeasePlan = {
-    actions: [],
-    findings: [...recordFindings(observed, lease, now), ...nameFindings(observed, lease)],
-    requeueAfterMs: changesInMs,
-  };
+  const health = electionHealth(observed, lease, now);
   const ends = observed.exemptUntilMs;
-  if (ends !== undefined && Number.isFinite(ends))
-    plan.requeueAfterMs = sooner(changesInMs, ends - now.wallMs);
-  if (rules && (isManaged(lease) || claim))
-    plan.state = {policy: rules.policy, lifetime: state, claimed: claim !== undefined};
+  const plan: Plan = {
+    actions: [],
+    findings: [...leaseFindings(observed, lease, now), ...health.findings],
+    states: observed.isSystems ? [] : [stateOf(observed, lease, state)],
+    requeueAfterMs: [
+      changesInMs,
+      health.requeueAfterMs,
+      ends !== undefined && Number.isFinite(ends) ? ends - now.wallMs : undefined,
+    ].reduce(sooner, undefined),
+  };
   return claimed || !rules ? plan : planUnclaimed(plan, observed, rules, lease, state, now);
+}
+
+/** A Lease that is neither managed nor claimed belongs to no policy, and counts for its class alone. */
+function stateOf(
+  {rules, claim, classification}: LeaseObservation,
+  lease: LeaseView,
+  state: Lifetime,
+): LeaseState {
+  const isOfPolicy = rules !== undefined && (isManaged(lease) || claim !== undefined);
+  const policy = isOfPolicy ? rules.policy : '';
+  return {policy, class: classification.class, lifetime: state, claimed: isOfPolicy && claim !== undefined};
+}
+
+/** Classes whose Leases are held by one candidate at a time, so that a change of holders means something. */
+export const ELECTIONS: ReadonlySet<LeaseClass> = new Set([
+  'leader-election',
+  'leader-election-bucket',
+  'coordinated-leader-election',
+]);
+
+/** How the election by this Lease goes, told to its own policy, or else to those that govern its namespace. */
+function electionHealth(
+  observed: LeaseObservation,
+  lease: LeaseView,
+  now: Now,
+): {findings: Finding[]; requeueAfterMs: number | undefined} {
+  const {claim, rules, governing, own, classification} = observed;
+  const concerned = claim ? (rules ? [rules] : []) : governing;
+  if (own || concerned.length === 0 || !ELECTIONS.has(classification.class))
+    return {findings: [], requeueAfterMs: undefined};
+  const workload = claim && {
+    kind: claim.workload.kind,
+    name: claim.workload.name,
+    readySinceMs: observed.readySinceMs,
+  };
+  const {ailments: found, requeueAfterMs} = ailments(
+    {
+      lease,
+      workload,
+      changes: observed.changes,
+      exists: observed.exists,
+      durationSeconds: concerned[0]?.lease.durationSeconds ?? 0,
+      alwaysLed: false,
+    },
+    now,
+  );
+  const about = claim ? workloadRef(claim.workload) : leaseRef(lease);
+  const findings = concerned.flatMap(({policy}) =>
+    found.map(({reason, message}): Finding => ({policy, reason, message, about})),
+  );
+  return {findings, requeueAfterMs};
 }
 
 /** Nobody claims the name: mark it, say so, and hand it to the collection when its time has come. */
 function planUnclaimed(
-  plan: LeasePlan,
+  plan: Plan,
   observed: LeaseObservation,
   rules: Rules,
   lease: LeaseView,
   state: Lifetime,
   now: Now,
-): LeasePlan {
+): Plan {
   if (isManaged(lease)) plan.findings.push(...orphanFinding(observed, rules, lease, state));
   const garbage = garbageOf(observed, rules, lease, state, now);
   const mark = isManaged(lease) ? orphanMark(rules, lease, state, now) : undefined;
   if (mark) plan.actions.push(mark);
   if (garbage) {
-    plan.garbage = garbage;
-    plan.state = {policy: rules.policy, lifetime: 'orphaned', claimed: false};
+    const {class: kind} = observed.classification;
+    plan.garbage = [garbage];
+    plan.states = [{policy: rules.policy, class: kind, lifetime: 'orphaned', claimed: false}];
   }
   return plan;
 }
 
-function recordFindings(observed: LeaseObservation, lease: LeaseView, now: Now): Finding[] {
-  const {rules} = observed;
-  if (!rules || (!isManaged(lease) && !observed.claim)) return [];
-  const found: Finding[] = [];
-  const {min, max} = rules.enforcement.durationSeconds;
-  const seconds = lease.durationSeconds;
-  const isRelease = lease.holder === '' && seconds === 1;
-  if (seconds !== undefined && (seconds < min || seconds > max) && !isRelease && !isHeldByUs(lease)) {
-    const message = `Lease ${lease.name} has leaseDurationSeconds ${seconds}; this policy allows ${min} to ${max}`;
-    found.push(finding(observed, rules, 'DurationOutOfRange', message));
-  }
-  const renewed = parseMicroTime(lease.renewTime);
-  if (renewed !== undefined && renewed - now.wallMs > SKEW_ALLOWED_MS) {
-    const message = `Lease ${lease.name} has renewTime ${lease.renewTime}, which is in the future: a clock is wrong`;
-    found.push(finding(observed, rules, 'FutureRenewTime', message));
-  }
-  const owner = lease.owners
-    .map(({kind, name}) => `${kind}/${name}`)
-    .find(each => each === observed.claim?.subject);
-  if (owner) {
-    const message = `Lease ${lease.name} is owned by ${owner}: when that is deleted, so is the Lease, while its old Pods still lead; remove the owner reference`;
-    found.push(finding(observed, rules, 'HazardousOwner', message));
-  }
-  return found;
-}
-
-/** By this label an API server finds the Leases of the others. */
-const API_SERVER_IDENTITY = 'apiserver.kubernetes.io/identity';
-
-/** Components of the control plane and API servers name their Leases themselves, and are let through. */
-const isControlPlane = ({namespace, name, labels}: LeaseView) =>
-  namespace === 'kube-system' &&
-  (CONTROL_PLANE_LEASES.includes(name) || labels[API_SERVER_IDENTITY] !== undefined);
-
-/** A name that no policy allows is a finding of every policy that governs the namespace. */
-function nameFindings(observed: LeaseObservation, lease: LeaseView): Finding[] {
-  const {claim, own, exemptUntilMs, governing, subjectsKnown, rules} = observed;
-  const ours = isManaged(lease) && rules !== undefined;
-  const isExempt = own || exemptUntilMs !== undefined || isControlPlane(lease);
-  if (claim || isExempt || ours || !subjectsKnown) return [];
-  const message = `no policy allows Lease ${lease.name} in namespace ${lease.namespace}; allowed here: ${observed.allowed}`;
-  return governing.map(rules => finding(observed, rules, 'MisnamedLease', message));
-}
-
-function finding(
-  {claim, lease}: LeaseObservation,
-  rules: Rules,
-  reason: FindingReason,
-  message: string,
-): Finding {
-  return {
-    policy: rules.policy,
-    reason,
-    message,
-    about: claim ? workloadRef(claim.workload) : leaseRef(lease),
-  };
-}
-
-function leaseRef(lease: LeaseView | undefined): ObjectRef {
-  const {namespace = '', name = '', uid = ''} = lease ?? {};
-  return {apiVersion: 'coordination.k8s.io/v1', kind: 'Lease', namespace, name, uid};
-}
-
 function orphanFinding(
-  {check}: LeaseObservation,
+  {check, classification}: LeaseObservation,
   rules: Rules,
   lease: LeaseView,
   state: Lifetime,
@@ -169,6 +171,7 @@ function orphanFinding(
   const {mode, ttlSeconds} = rules.collection;
   let fate = `it is deleted after ${ttlSeconds} seconds`;
   if (mode !== 'Managed' && mode !== 'All') fate = `garbageCollection.mode is ${mode}, so it stays`;
+  else if (!COLLECTED.has(classification.class)) fate = `${classification.because}, so it stays`;
   else if (!check || !lease.subject)
     fate = 'its kind is not one of the policy, so nobody can tell and it stays';
   if (isHeldByUs(lease))
@@ -193,6 +196,13 @@ function orphanMark(rules: Rules, lease: LeaseView, state: Lifetime, now: Now): 
   };
 }
 
+/** Classes that are ever deleted by the word of a policy of workloads. A bucket has to be superseded as well. */
+const COLLECTED: ReadonlySet<LeaseClass> = new Set([
+  'leader-election',
+  'leader-election-bucket',
+  'tombstone',
+]);
+
 function garbageOf(
   observed: LeaseObservation,
   rules: Rules,
@@ -203,6 +213,8 @@ function garbageOf(
   const {mode} = rules.collection;
   const {check} = observed;
   if ((mode !== 'Managed' && mode !== 'All') || !check || observed.handingOver) return undefined;
+  const {class: kind} = observed.classification;
+  if (!COLLECTED.has(kind) || (kind === 'leader-election-bucket' && !observed.isSuperseded)) return undefined;
   const ttlEndsMs = isManaged(lease)
     ? managedTtlEndsMs(rules, lease, state, now)
     : othersTtlEndsMs(observed, rules, lease, now);

@@ -24,7 +24,8 @@ export type PolicyObservation = {
   readonly specText: string;
   readonly kinds: readonly string[];
   readonly acceptance: Acceptance;
-  readonly rules: Rules | undefined;
+  /** The version in force. */
+  readonly rules: Pick<Rules, 'generation' | 'exempt'> | undefined;
   readonly subjects: number;
   readonly lifetimes: Readonly<Partial<Record<Lifetime, number>>>;
   readonly violations: number;

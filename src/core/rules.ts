@@ -1,6 +1,6 @@
-/** Parses a policy's spec, once, into rules in which nothing is optional. */
+/** Parses the spec of a policy of workloads, once, into rules in which nothing is optional. */
 import type {Injection} from '../api/enforcement.ts';
-import type {KindRef, LabelSelector, LeasePolicySpec} from '../api/leasepolicy.ts';
+import type {KindRef, LabelSelector, LeasePolicySpec, WorkloadPolicySpec} from '../api/leasepolicy.ts';
 import {
   isInjective,
   type NameParts,
@@ -31,6 +31,8 @@ export type Rules = {
   readonly nameOf: (subject: NameParts) => NameResult;
   /** Whether a name has the form that this policy gives. */
   readonly bears: (leaseName: string) => boolean;
+  /** Whether the form is one that strangers do not have by chance: it contains the prefix or a hash. */
+  readonly isDistinctive: boolean;
   readonly lease: LeasePolicySpec['lease'];
   readonly scope: Scope;
   readonly enforcement: Omit<LeasePolicySpec['enforcement'], 'exempt'>;
@@ -57,7 +59,7 @@ export type Exemption = {
 };
 
 /** Rules, or the sentences that say why the spec can't be in force. Total for whatever the schema lets through. */
-export function compile(policy: string, generation: number, spec: LeasePolicySpec): Rules | string[] {
+export function compile(policy: string, generation: number, spec: WorkloadPolicySpec): Rules | string[] {
   const {workloads} = spec.subjects;
   const naming: Naming = {
     prefix: spec.naming.prefix,
@@ -91,6 +93,9 @@ export function compile(policy: string, generation: number, spec: LeasePolicySpe
     selectsWorkload: workloadMatches,
     nameOf: subject => nameOf(naming, subject),
     bears: name => pattern.test(name),
+    isDistinctive: naming.tokens.some(
+      token => 'variable' in token && (token.variable === 'hash' || token.variable === 'prefix'),
+    ),
     lease: spec.lease,
     scope: {namespaces: workloads.namespaceSelector, isDefault: all, workloads: workloads.selector},
     enforcement,
@@ -106,7 +111,7 @@ export function compile(policy: string, generation: number, spec: LeasePolicySpe
   };
 }
 
-function namingProblems(spec: LeasePolicySpec, {tokens, hash}: Naming): string[] {
+function namingProblems(spec: WorkloadPolicySpec, {tokens, hash}: Naming): string[] {
   const elsewhere = spec.lease.namespace !== '';
   const variables = tokens.flatMap(token => ('variable' in token ? [token.variable] : []));
   if (variables.includes('hash')) {

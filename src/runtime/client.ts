@@ -13,6 +13,8 @@ export const APPLY_PATCH = 'application/apply-patch+yaml';
 export type RequestOptions = {
   body?: unknown;
   contentType?: string;
+  /** What is asked for, where that is not the whole object. */
+  accept?: string;
   signal?: AbortSignal;
   /** How long the server may be silent. */
   timeoutMs?: number;
@@ -66,11 +68,11 @@ export class ApiClient {
   }
 
   /** Opens a stream of newline-delimited JSON; it ends when the server ends it. Throws ApiError as request does. */
-  async *lines(path: string, signal: AbortSignal): AsyncGenerator<string, void> {
+  async *lines(path: string, signal: AbortSignal, accept?: string): AsyncGenerator<string, void> {
     const startMs = performance.now();
     let status = 0;
     try {
-      const answer = await this.#open('GET', path, {signal});
+      const answer = await this.#open('GET', path, {signal, ...(accept === undefined ? {} : {accept})});
       status = answer.status;
       if (status > 299) throw this.#refusal('GET', path, answer, await readText(answer.stream));
       this.#observe('WATCH', status, (performance.now() - startMs) / 1000);
@@ -97,7 +99,7 @@ export class ApiClient {
       ...authorization,
       ':method': method,
       ':path': path,
-      accept: 'application/json',
+      accept: options.accept ?? 'application/json',
       'user-agent': this.#userAgent,
       ...(body === undefined ? {} : {'content-type': options.contentType ?? 'application/json'}),
     };

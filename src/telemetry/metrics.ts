@@ -1,13 +1,18 @@
-/** Prometheus metrics; labels are policies, states and reasons, so their number is bounded. */
+/** Prometheus metrics; labels are policies, classes, states and reasons, so their number is bounded. */
 import {Counter, collectDefaultMetrics, Gauge, Histogram, Registry} from 'prom-client';
 
 const PREFIX = 'leasepolicy_';
 
-type Labels = {[name in 'policy' | 'state' | 'reason' | 'resource']?: string};
+type Labels = {[name in 'policy' | 'class' | 'state' | 'reason' | 'resource']?: string};
 
 /** Where gauges are read from at the moment of a scrape. */
 export type MetricSources = {
-  leases: () => Iterable<{policy: string; state: string; count: number}>;
+  leases: () => Iterable<{policy: string; class: string; state: string; count: number}>;
+  /** Seconds. */
+  renewAges: () => Iterable<{policy: string; class: string; count: number}>;
+  leaderless: () => Iterable<{policy: string; class: string; count: number}>;
+  /** 1 for a policy whose collection waits for a human. */
+  stopped: () => Iterable<{policy: string; count: number}>;
   findings: () => Iterable<{policy: string; reason: string; count: number}>;
   /** 1 for a policy that is wholly enforced, else 0. */
   enforced: () => Iterable<{policy: string; count: number}>;
@@ -32,6 +37,15 @@ export class Metrics {
   readonly watchProblems = this.#counter('watch_problems_total', 'Lists and watches that failed.', [
     'resource',
   ]);
+  readonly leaseWrites = this.#counter(
+    'lease_writes_total',
+    'Writes of Leases that were seen; of a polled heartbeat one for each poll at most.',
+    ['policy', 'class'],
+  );
+  readonly transitions = this.#counter('transitions_total', 'Changes of a holder that were seen.', [
+    'policy',
+    'class',
+  ]);
   readonly terms = this.#counter('leader_terms_total', 'Terms that this process has led.', []);
   readonly requests = new Histogram({
     name: `${PREFIX}request_seconds`,
@@ -51,7 +65,26 @@ export class Metrics {
   /** Makes the gauges, which ask their sources when they are scraped. */
   observe(sources: MetricSources): void {
     collectDefaultMetrics({register: this.registry});
-    this.#gauge('leases', 'Leases by policy and state.', ['policy', 'state'], sources.leases);
+    const ofClass = ['policy', 'class'];
+    this.#gauge('leases', 'Leases by policy, class and state.', [...ofClass, 'state'], sources.leases);
+    this.#gauge(
+      'renew_age_seconds',
+      'The longest time without a renewal of those with a holder.',
+      ofClass,
+      sources.renewAges,
+    );
+    this.#gauge(
+      'leaderless_seconds',
+      'The longest time for which nobody has led, of elections that were once held.',
+      ofClass,
+      sources.leaderless,
+    );
+    this.#gauge(
+      'collection_stopped',
+      '1 while maxPercent keeps a policy from collecting.',
+      ['policy'],
+      sources.stopped,
+    );
     this.#gauge('findings', 'Findings by policy and reason.', ['policy', 'reason'], sources.findings);
     this.#gauge('enforced', '1 while the API server enforces all of a policy.', ['policy'], sources.enforced);
     this.#gauge('cached_objects', 'Objects in the caches.', ['resource'], sources.cached);

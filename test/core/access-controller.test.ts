@@ -5,7 +5,7 @@ import {admissionController} from '../../src/controllers/admission.ts';
 import type {NamespaceRow, PolicyRow, RegistryRow, WorkloadRow} from '../../src/controllers/project.ts';
 import {World} from '../../src/controllers/world.ts';
 import type {LeaseView} from '../../src/core/lifetime.ts';
-import {lease, now, only, policy, served, workload} from '../support/builders.ts';
+import {idleWorld, lease, now, only, policy, served, workload} from '../support/builders.ts';
 
 const NAME = 'payments-14c2529eb4';
 const KEY = `shop/${NAME}`;
@@ -17,7 +17,7 @@ function worldWith(...leases: LeaseView[]): {world: World; wanted: string[]} {
   const kinds = {
     get: () => ({state: 'served', plural: 'deployments', group: 'apps', version: 'v1'}) as const,
   };
-  const world = new World({ownLease: '', enqueue: key => wanted.push(key), kinds, watch: () => {}});
+  const world = new World({...idleWorld, enqueue: key => wanted.push(key), kinds});
   const namespace: NamespaceRow = {key: 'shop', resourceVersion: '1', labels: {}, terminating: false};
   world.namespaces.replace(new Map([['shop', namespace]]), '1');
   const {name, spec} = policy('payments').granting();

@@ -21,7 +21,7 @@ const TWIN = pod('twin');
 const electing = (fields: Partial<ElectingWorkload> = {}): ElectingWorkload => ({
   kind: 'Deployment',
   name: 'api',
-  readyReplicas: 2,
+  readySinceMs: Number.NEGATIVE_INFINITY,
   ...fields,
 });
 const EXISTING = ['Deployment/api', 'Deployment/twin', 'Deployment/third', 'StatefulSet/web'];
@@ -81,7 +81,7 @@ const IN_ORDER: [what: string, lease: LeaseView, given?: Partial<HealthObservati
     held.heldBy(pod('api', '66d4f6d765', 'bcdfg')),
     {changes: turns(API, pod('api', '7d9f8c6b5d', 'hjklm'), pod('api', '66d4f6d765', 'bcdfg'))},
   ],
-  ['of a workload without ready Pods', released(3600), {workload: electing({readyReplicas: 0})}],
+  ['of a workload without ready Pods', released(3600), {workload: electing({readySinceMs: undefined})}],
   ['of which nobody knows the workload', released(3600), {workload: undefined}],
   [
     'of a workload whose Pods have just become ready',
@@ -176,7 +176,7 @@ for (const [what, from, ms, given] of PATIENCE) {
 
 test('a Lease with a holder that renews is looked at again when it would be leaderless', t => {
   t.is(judge(silent(5)).requeueAfterMs, 25_000);
-  t.is(judge(silent(5), {workload: electing({readyReplicas: 0})}).requeueAfterMs, undefined);
+  t.is(judge(silent(5), {workload: electing({readySinceMs: undefined})}).requeueAfterMs, undefined);
   t.is(judge(silent(5), {workload: undefined}).requeueAfterMs, undefined);
 });
 
@@ -468,7 +468,6 @@ const anyObservation = fc.record({
     fc.record({
       kind: fc.constantFrom('Deployment', 'StatefulSet', 'Rollout'),
       name: fc.constantFrom('api', 'web', ''),
-      readyReplicas: fc.nat(2),
       readySinceMs: fc.option(fc.integer({min: now.monotonicMs - 60_000, max: now.monotonicMs}), {
         nil: undefined,
       }),

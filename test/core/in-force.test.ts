@@ -5,7 +5,7 @@ import {INJECTION_CONFLICT, InForce} from '../../src/controllers/in-force.ts';
 import type {PolicyRow} from '../../src/controllers/project.ts';
 import {World} from '../../src/controllers/world.ts';
 import type {KindAnswer} from '../../src/runtime/kinds.ts';
-import {policy} from '../support/builders.ts';
+import {idleWorld, policy} from '../support/builders.ts';
 
 type TestPolicy = ReturnType<typeof policy>;
 
@@ -32,7 +32,7 @@ function row({name, spec}: TestPolicy, generation = 1, accepted?: TestPolicy): P
 const known = (each: TestPolicy) => row(each, 1, each);
 
 function world(answer: () => KindAnswer = () => SERVED): World {
-  const made = new World({ownLease: '', enqueue: () => {}, kinds: {get: () => answer()}, watch: () => {}});
+  const made = new World({...idleWorld, kinds: {get: () => answer()}});
   made.policies.replace(new Map(), '1');
   return made;
 }
@@ -123,6 +123,7 @@ function afterRestart(t: ExecutionContext, rows: PolicyRow[], expected: string[]
       watchKind: () => {},
       policies: () => rows,
       onWorkload: () => {},
+      nodesProblem: () => undefined,
       onRules: () => {},
     });
     for (const each of order) inForce.judge(each);
@@ -167,7 +168,7 @@ for (const order of ['first', 'second']) {
     both.policies.replace(new Map(order === 'first' ? rows : rows.toReversed()), '900');
     t.is(state(both, 'second'), 'pending');
     answer = SERVED;
-    both.kindChanged({apiVersion: 'apps/v1', kind: 'Deployment'});
+    both.triggers.kindChanged({apiVersion: 'apps/v1', kind: 'Deployment'});
     t.deepEqual(states(both, 'first', 'second'), [INJECTION_CONFLICT, 'accepted']);
     t.deepEqual([...both.rules.keys()], ['second']);
   });

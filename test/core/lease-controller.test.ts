@@ -4,7 +4,7 @@ import {leaseController} from '../../src/controllers/lease.ts';
 import type {NamespaceRow, PolicyRow, WorkloadRow} from '../../src/controllers/project.ts';
 import {World} from '../../src/controllers/world.ts';
 import type {LeaseView} from '../../src/core/lifetime.ts';
-import {ago, lease, now, policy, workload} from '../support/builders.ts';
+import {ago, idleWorld, lease, now, policy, workload} from '../support/builders.ts';
 
 const [A, B, C] = ['a-14c2529eb4', 'b-14c2529eb4', 'c-14c2529eb4'] as const;
 
@@ -13,7 +13,7 @@ function worldWith(...leases: LeaseView[]): World {
   const kinds = {
     get: () => ({state: 'served', plural: 'deployments', group: 'apps', version: 'v1'}) as const,
   };
-  const world = new World({ownLease: '', enqueue: () => {}, kinds, watch: () => {}});
+  const world = new World({...idleWorld, kinds});
   const namespace: NamespaceRow = {key: 'shop', resourceVersion: '1', labels: {}, terminating: false};
   world.namespaces.replace(new Map([['shop', namespace]]), '1');
   const {name, spec} = policy('payments').prefixed('c');

@@ -2,11 +2,12 @@
 import test from 'ava';
 import fc from 'fast-check';
 import {Ledger} from '../../src/controllers/ledger.ts';
+import type {Garbage, LeaseState} from '../../src/core/action.ts';
 import type {Finding, FindingReason} from '../../src/core/finding.ts';
 import type {Lifetime} from '../../src/core/lifetime.ts';
 import {planCollection} from '../../src/core/plan-collection.ts';
-import {type Garbage, planLease} from '../../src/core/plan-lease.ts';
-import {ago, ahead, lease, now, policy, stamp} from '../support/builders.ts';
+import {planLease} from '../../src/core/plan-lease.ts';
+import {ago, ahead, lease, leaseObservation, now, policy, stamp} from '../support/builders.ts';
 
 const finding = (reason: FindingReason, name: string, message = 'it is', policy = 'payments'): Finding => ({
   policy,
@@ -14,19 +15,23 @@ const finding = (reason: FindingReason, name: string, message = 'it is', policy 
   about: {apiVersion: 'apps/v1', kind: 'Deployment', namespace: 'shop', name, uid: name},
   message,
 });
-const state = (lifetime: Lifetime, claimed = true, policy = 'payments') => ({policy, lifetime, claimed});
-const garbage = (dueAtMs: number, policy = 'payments'): Garbage => ({
-  policy,
-  dueAtMs,
-  transitions: 0,
-  collect: {
-    type: 'collectLease',
+const state = (lifetime: Lifetime, claimed = true, policy = 'payments'): LeaseState[] => [
+  {policy, class: 'leader-election', lifetime, claimed},
+];
+const garbage = (dueAtMs: number, policy = 'payments', name = 'x'): Garbage[] => [
+  {
     policy,
-    lease: {namespace: 'shop', name: 'x', uid: 'u', resourceVersion: '1'},
-    subject: '',
-    check: {expect: 'nothing'},
+    dueAtMs,
+    transitions: 0,
+    collect: {
+      type: 'collectLease',
+      policy,
+      lease: {namespace: 'shop', name, uid: 'u', resourceVersion: '1'},
+      subject: '',
+      check: {expect: 'nothing'},
+    },
   },
-});
+];
 
 const ledger = () => new Ledger(() => undefined);
 const NONE = {findings: []};
@@ -34,9 +39,9 @@ const missing = finding('MissingLease', 'api');
 
 test('Leases are counted by their state', t => {
   const sums = ledger();
-  sums.record('lease/a', {...NONE, state: state('held')}, now.wallMs);
-  sums.record('lease/b', {...NONE, state: state('held')}, now.wallMs);
-  sums.record('lease/c', {...NONE, state: state('orphaned', false)}, now.wallMs);
+  sums.record('lease/a', {...NONE, states: state('held')}, now.wallMs);
+  sums.record('lease/b', {...NONE, states: state('held')}, now.wallMs);
+  sums.record('lease/c', {...NONE, states: state('orphaned', false)}, now.wallMs);
   const {lifetimes, claimed, total} = sums.tally('payments');
   t.like(lifetimes, {held: 2, orphaned: 1});
   t.deepEqual([claimed, total], [2, 3]);
@@ -44,8 +49,8 @@ test('Leases are counted by their state', t => {
 
 test('what is recorded under a key replaces what was recorded before', t => {
   const sums = ledger();
-  sums.record('lease/a', {...NONE, state: state('held')}, now.wallMs);
-  sums.record('lease/a', {...NONE, state: state('orphaned', false)}, now.wallMs);
+  sums.record('lease/a', {...NONE, states: state('held')}, now.wallMs);
+  sums.record('lease/a', {...NONE, states: state('orphaned', false)}, now.wallMs);
   const {lifetimes, claimed, total} = sums.tally('payments');
   t.like(lifetimes, {held: 0, orphaned: 1});
   t.deepEqual([claimed, total], [0, 1]);
@@ -53,15 +58,15 @@ test('what is recorded under a key replaces what was recorded before', t => {
 
 test('a Lease that moves to another policy is counted there alone', t => {
   const sums = ledger();
-  sums.record('lease/a', {...NONE, state: state('held')}, now.wallMs);
-  const {changed} = sums.record('lease/a', {...NONE, state: state('held', true, 'billing')}, now.wallMs);
+  sums.record('lease/a', {...NONE, states: state('held')}, now.wallMs);
+  const {changed} = sums.record('lease/a', {...NONE, states: state('held', true, 'billing')}, now.wallMs);
   t.deepEqual([sums.tally('payments').total, sums.tally('billing').total], [0, 1]);
   t.deepEqual([...changed].sort(), ['billing', 'payments']);
 });
 
 test('a Lease that is gone is counted no more', t => {
   const sums = ledger();
-  sums.record('lease/a', {findings: [missing], state: state('orphaned'), garbage: garbage(1)}, now.wallMs);
+  sums.record('lease/a', {findings: [missing], states: state('orphaned'), garbage: garbage(1)}, now.wallMs);
   const {changed} = sums.record('lease/a', NONE, now.wallMs);
   const {total, findings, garbage: left, withoutLease} = sums.tally('payments');
   t.deepEqual([total, findings.size, left.size, withoutLease], [0, 0, 0, 0]);
@@ -119,16 +124,22 @@ test('findings are counted by reason, and those that leave a subject without a L
 
 test('garbage is kept under the key of its Lease until it is none', t => {
   const sums = ledger();
-  sums.record('lease/a', {...NONE, garbage: garbage(1)}, now.wallMs);
-  sums.record('lease/b', {...NONE, garbage: garbage(2)}, now.wallMs);
+  sums.record('lease/a', {...NONE, garbage: garbage(1, 'payments', 'a')}, now.wallMs);
+  sums.record(
+    'components/b',
+    {...NONE, garbage: [...garbage(2, 'payments', 'b'), ...garbage(2, 'payments', 'c')]},
+    now.wallMs,
+  );
+  const {garbage: found, garbageKeys} = sums.tally('payments');
+  t.deepEqual([...found.keys()], ['shop/a', 'shop/b', 'shop/c']);
   sums.record('lease/a', NONE, now.wallMs);
-  t.deepEqual([...sums.tally('payments').garbage.keys()], ['lease/b']);
+  t.deepEqual([[...found.keys()], [...garbageKeys.keys()]], [['shop/b', 'shop/c'], ['components/b']]);
 });
 
-const ENTRY = {findings: [missing], state: state('held'), garbage: garbage(1)};
+const ENTRY = {findings: [missing], states: state('held'), garbage: garbage(1)};
 const CHANGES = {
-  state: {...ENTRY, state: state('expired')},
-  claim: {...ENTRY, state: state('held', false)},
+  state: {...ENTRY, states: state('expired')},
+  claim: {...ENTRY, states: state('held', false)},
   message: {...ENTRY, findings: [finding('MissingLease', 'api', 'it is still')]},
   reason: {...ENTRY, findings: [finding('NameCollision', 'api')]},
   garbage: {...ENTRY, garbage: garbage(2)},
@@ -170,7 +181,7 @@ test('a policy that is gone has no sums', t => {
 });
 
 test('a policy that is gone takes nothing from the sums when its objects are looked at again', t => {
-  for (const again of [NONE, ENTRY, {...NONE, state: state('orphaned', false)}]) {
+  for (const again of [NONE, ENTRY, {...NONE, states: state('orphaned', false)}]) {
     const sums = ledger();
     sums.record('lease/a', ENTRY, now.wallMs);
     sums.forget('payments');
@@ -185,11 +196,11 @@ test('a policy that is gone takes nothing from the sums when its objects are loo
 
 test('a policy that is created anew counts from nothing, and its findings are fresh', t => {
   const sums = ledger();
-  for (const key of ['lease/a', 'lease/b']) sums.record(key, {...NONE, state: state('held')}, now.wallMs);
+  for (const key of ['lease/a', 'lease/b']) sums.record(key, {...NONE, states: state('held')}, now.wallMs);
   sums.record('workload/a', {findings: [missing]}, now.wallMs);
   sums.record('lease/c', {...NONE, garbage: garbage(1)}, now.wallMs);
   sums.forget('payments');
-  const {changed} = sums.record('lease/a', {...NONE, state: state('held')}, ahead(60).wallMs);
+  const {changed} = sums.record('lease/a', {...NONE, states: state('held')}, ahead(60).wallMs);
   const {fresh} = sums.record('workload/a', {findings: [missing]}, ahead(60).wallMs);
   t.deepEqual([...changed], ['payments']);
   t.deepEqual(fresh, [missing]);
@@ -206,7 +217,7 @@ test('a policy that is created anew counts from nothing, and its findings are fr
 test('what was found for other policies stays when one is gone', t => {
   const sums = ledger();
   const both = [missing, finding('MissingLease', 'api', 'it is', 'billing')];
-  const entry = {findings: both, state: state('held', true, 'billing'), garbage: garbage(1, 'billing')};
+  const entry = {findings: both, states: state('held', true, 'billing'), garbage: garbage(1, 'billing')};
   sums.record('lease/a', entry, now.wallMs);
   sums.forget('payments');
   const {total, claimed, findings, garbage: left} = sums.tally('billing');
@@ -217,21 +228,7 @@ test('what was found for other policies stays when one is gone', t => {
 test('garbage of others is part of the total of which a share may be deleted', t => {
   const sums = ledger();
   const rules = policy().collecting({mode: 'All'}).rules();
-  const judged = planLease(
-    {
-      lease: lease().released(ago(7200)),
-      rules,
-      claim: undefined,
-      subjectsKnown: true,
-      check: {expect: 'nothing'},
-      handingOver: false,
-      governing: [],
-      allowed: 'none',
-      exemptUntilMs: undefined,
-      own: false,
-    },
-    now,
-  );
+  const judged = planLease(leaseObservation({lease: lease().released(ago(7200)), rules}), now);
   sums.record('lease/a', judged, now.wallMs);
   const {garbage: found, total} = sums.tally('payments');
   t.is(total, 1);
@@ -253,8 +250,8 @@ const anyRecord = fc
   .map(({key, found, counted, lifetime, due}) => ({
     key,
     findings: found.map(each => finding('MissingLease', key, 'it is', each)),
-    state: counted === undefined ? undefined : state(lifetime, true, counted),
-    garbage: due === undefined ? undefined : garbage(1, due),
+    states: counted === undefined ? [] : state(lifetime, true, counted),
+    garbage: due === undefined ? [] : garbage(1, due, key),
   }));
 type Step = {forget: string} | (typeof anyRecord extends fc.Arbitrary<infer Value> ? Value : never);
 const anySteps = fc.array(
@@ -271,9 +268,9 @@ function standing(name: string, steps: readonly Step[]) {
   const last = new Map(steps.slice(since).flatMap(step => ('key' in step ? [[step.key, step]] : [])));
   const all = [...last.values()];
   return [
-    all.filter(each => each.state?.policy === name).length,
+    all.filter(each => each.states[0]?.policy === name).length,
     all.filter(each => each.findings.some(found => found.policy === name)).length,
-    all.filter(each => each.garbage?.policy === name).length,
+    all.filter(each => each.garbage[0]?.policy === name).length,
   ];
 }
 

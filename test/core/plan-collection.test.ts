@@ -1,8 +1,8 @@
 /** One pass of garbage collection, within its budget. */
 import test from 'ava';
+import type {Garbage} from '../../src/core/action.ts';
 import type {CollectionObservation} from '../../src/core/plan-collection.ts';
 import {planCollection} from '../../src/core/plan-collection.ts';
-import type {Garbage} from '../../src/core/plan-lease.ts';
 import {ago, ahead, now, only, policy} from '../support/builders.ts';
 
 /** Garbage that is due so many seconds from now. */

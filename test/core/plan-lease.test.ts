@@ -4,7 +4,18 @@ import fc from 'fast-check';
 import type {SubjectCheck} from '../../src/core/action.ts';
 import {holding, isHeldByUs, type LeaseView} from '../../src/core/lifetime.ts';
 import {type LeaseObservation, planLease} from '../../src/core/plan-lease.ts';
-import {ago, ahead, lease, micro, now, only, policy, steps, workload} from '../support/builders.ts';
+import {
+  ago,
+  ahead,
+  lease,
+  leaseObservation,
+  micro,
+  now,
+  only,
+  policy,
+  steps,
+  workload,
+} from '../support/builders.ts';
 
 const POD = 'api-5d8f-x2x4z';
 const rules = policy().rules();
@@ -33,21 +44,17 @@ const sealed = lease().made().keptClosedFor('new').lasting(3600);
 /** A Lease in a governed namespace that nobody claims, unless the test says so. */
 const plan = (view: LeaseView | undefined, given: Partial<LeaseObservation> = {}, at = now) =>
   planLease(
-    {
+    leaseObservation({
       lease: view,
       rules,
-      claim: undefined,
-      subjectsKnown: true,
       check: gone,
-      handingOver: false,
-      governing: [rules],
       allowed: 'billing-1, payments-2 and 3 more',
-      exemptUntilMs: undefined,
-      own: false,
       ...given,
-    },
+    }),
     at,
   );
+const garbageOf = (view: LeaseView, given: Partial<LeaseObservation> = {}, at = now) =>
+  plan(view, given, at).garbage?.[0];
 const reasons = (view: LeaseView, given: Partial<LeaseObservation> = {}) =>
   plan(view, given).findings.map(each => each.reason);
 
@@ -60,26 +67,37 @@ test('a claimed Lease that is renewed is counted and looked at again when its ho
     actions: [],
     findings: [],
     requeueAfterMs: 10_000,
-    state: {policy: 'payments', lifetime: 'held', claimed: true},
+    states: [{policy: 'payments', class: 'leader-election', lifetime: 'held', claimed: true}],
   });
 });
 
-test('a Lease of no policy is counted nowhere', t => {
-  t.is(plan(lease().heldBy(POD)).state, undefined);
-  t.is(plan(lease().made().heldBy(POD), {rules: undefined}).state, undefined);
+const NO_POLICY = {policy: '', class: 'leader-election', lifetime: 'held', claimed: false};
+
+test('a Lease of no policy is counted for its class alone', t => {
+  t.deepEqual(plan(lease().heldBy(POD)).states, [NO_POLICY]);
+  t.deepEqual(
+    planLease({...leaseObservation({lease: lease().made().heldBy(POD)}), rules: undefined}, now).states,
+    [NO_POLICY],
+  );
+});
+
+test('a Lease that a policy of components or API servers judges is counted there', t => {
+  t.deepEqual(plan(lease().heldBy(POD), {isSystems: true}).states, []);
 });
 
 test('a Lease without a claim is counted as orphaned, and not as the Lease of a subject', t => {
-  t.deepEqual(plan(lease().made()).state, {policy: 'payments', lifetime: 'orphaned', claimed: false});
+  t.deepEqual(plan(lease().made()).states, [
+    {policy: 'payments', class: 'leader-election', lifetime: 'orphaned', claimed: false},
+  ]);
 });
 
 test('garbage of others is counted as orphaned from when it is garbage, and not before', t => {
-  const counted = (view: LeaseView) => plan(view, {rules: all, check: {expect: 'nothing'}}).state;
-  const orphaned = {policy: 'payments', lifetime: 'orphaned', claimed: false};
+  const counted = (view: LeaseView) => plan(view, {rules: all, check: {expect: 'nothing'}}).states?.[0];
+  const orphaned = {policy: 'payments', class: 'leader-election', lifetime: 'orphaned', claimed: false};
   t.deepEqual(counted(lease().released(now)), orphaned);
   t.deepEqual(counted(lease().heldBy(POD).renewed(ago(15))), orphaned);
-  t.is(counted(lease().heldBy(POD).renewed(ago(14))), undefined);
-  t.is(counted(lease()), undefined);
+  t.is(counted(lease().heldBy(POD).renewed(ago(14)))?.policy, '');
+  t.is(counted(lease())?.policy, '');
 });
 
 // Findings of the record
@@ -118,11 +136,11 @@ test('a renewTime more than a minute ahead is a finding', t => {
   t.deepEqual(reasons(held.with({renewTime: '9999-12-31T23:59:59.999999Z'}), {claim}), ['FutureRenewTime']);
 });
 
-test('a Lease that its workload owns is a hazard, and that of another owner is not', t => {
+test('a Lease that a workload owns is a hazard, and that of another owner is not', t => {
   const held = lease().made().heldBy(POD);
-  t.deepEqual(reasons(held.ownedBy('Deployment/api'), {claim}), ['HazardousOwner']);
-  t.deepEqual(reasons(held.ownedBy('ConfigMap/x', 'Deployment/api'), {claim}), ['HazardousOwner']);
-  t.deepEqual(reasons(held.ownedBy('ConfigMap/api', 'Deployment/api-2'), {claim}), []);
+  t.deepEqual(reasons(held.ownedBy('apps/Deployment/api'), {claim}), ['HazardousOwner']);
+  t.deepEqual(reasons(held.ownedBy('ConfigMap/x', 'apps/Deployment/other'), {claim}), ['HazardousOwner']);
+  t.deepEqual(reasons(held.ownedBy('ConfigMap/api', 'example.dev/Deployment/api'), {claim}), []);
 });
 
 test('the record of a Lease that no policy made, adopted or names is not judged', t => {
@@ -167,8 +185,10 @@ const STRANGERS: Record<string, LeaseView> = {
 
 for (const [how, each] of Object.entries(STRANGERS)) {
   test(`a Lease ${how} a policy that is not in force is misnamed for those that govern the namespace`, t => {
-    const {actions, findings, garbage, state} = plan(each, {rules: undefined, governing: [rules, billing]});
-    t.deepEqual({actions, garbage, state}, {actions: [], garbage: undefined, state: undefined});
+    const observed = {...leaseObservation({lease: each, governing: [rules, billing]}), rules: undefined};
+    const {actions, findings, garbage, states} = planLease(observed, now);
+    t.deepEqual({actions, garbage}, {actions: [], garbage: undefined});
+    t.like(states, {length: 1, 0: {policy: ''}});
     t.deepEqual(
       findings.map(found => [found.policy, found.reason, found.about]),
       [
@@ -286,23 +306,23 @@ for (const mode of Object.keys(FATES)) {
 }
 
 test('as long as the subjects are not all known, nothing is an orphan', t => {
-  const {actions, findings, garbage, state} = plan(lease().made().released(), {subjectsKnown: false});
+  const {actions, findings, garbage, states} = plan(lease().made().released(), {subjectsKnown: false});
   t.deepEqual({actions, findings, garbage}, {actions: [], findings: [], garbage: undefined});
-  t.deepEqual(state, {policy: 'payments', lifetime: 'released', claimed: false});
+  t.like(states?.[0], {policy: 'payments', lifetime: 'released', claimed: false});
 });
 
 // Garbage
 
 /** How many seconds from now a pass may take the Lease; undefined when it is no garbage. */
 function dueInSeconds(view: LeaseView, given: Partial<LeaseObservation> = {}): number | undefined {
-  const {garbage} = plan(view, given);
+  const garbage = garbageOf(view, given);
   return garbage && (garbage.dueAtMs - now.monotonicMs) / 1000;
 }
 
 const orphan = lease().made().released(ago(86_400));
 
 test('garbage names the version, the subject and the check of its deletion', t => {
-  const {garbage} = plan(orphan.orphaned(ago(7200)).afterTransitions(41));
+  const garbage = garbageOf(orphan.orphaned(ago(7200)).afterTransitions(41));
   t.is(garbage?.transitions, 41);
   t.is(garbage?.policy, 'payments');
   t.deepEqual(garbage?.collect, {
@@ -410,7 +430,7 @@ test('an orphan with a renewTime in the far future is due a ttl after it, whenev
   const renewTime = '9999-12-31T23:59:59.999000Z';
   for (const each of [orphan, lease().made().heldBy(POD).renewed(ago(60))]) {
     for (const at of [now, ahead(3600), ahead(31_536_000)]) {
-      const {garbage} = plan(each.with({renewTime}).orphaned(ago(7200)), {}, at);
+      const garbage = garbageOf(each.with({renewTime}).orphaned(ago(7200)), {}, at);
       t.is((garbage?.dueAtMs ?? 0) - at.monotonicMs, Date.parse(renewTime) - at.wallMs + 3_600_000);
     }
   }
@@ -523,7 +543,7 @@ test('no garbage of a hand-over is taken while another old name is held', t => {
 
 test('no garbage is due before one of its own durations has passed under our eyes, whoever else held it', t => {
   const property = fc.property(anyLease, anyObservation, (view, given) => {
-    const {garbage} = plan(view, given);
+    const garbage = garbageOf(view, given);
     return (
       !garbage || isHeldByUs(view) || garbage.dueAtMs >= view.changedAtMs + (view.durationSeconds ?? 0) * 1000
     );

@@ -115,7 +115,7 @@ test('a Lease without a spec that is seen again has not changed', t => {
   t.is(projectLease({metadata}, first, 5000).changedAtMs, 1000);
 });
 
-const deployment = projectWorkload('deployments.apps', 'apps/v1', 'Deployment');
+const deployment = projectWorkload('deployments.apps', 'apps/v1', 'Deployment', () => 5000);
 
 test('a workload keeps what its name and its claims rest on', t => {
   const meta = {...metadata, labels: {tier: 'web'}};
@@ -134,6 +134,7 @@ test('a workload keeps what its name and its claims rest on', t => {
     terminating: false,
     labels: {tier: 'web'},
     serviceAccount: 'api-account',
+    readySinceMs: undefined,
   });
 });
 

@@ -6,7 +6,7 @@ import {isHeldByOthers, type LeaseView} from '../../src/core/lifetime.ts';
 import {planLease} from '../../src/core/plan-lease.ts';
 import {type Now, planWorkload} from '../../src/core/plan-workload.ts';
 import type {Rules} from '../../src/core/rules.ts';
-import {lease, now, policy, workload} from '../support/builders.ts';
+import {lease, leaseObservation, now, policy, workload} from '../support/builders.ts';
 
 const POD = 'api-5d8f-x2x4z';
 const [A, B, C] = ['a', 'b', 'c'].map(prefix => `${prefix}-14c2529eb4`) as [string, string, string];
@@ -148,11 +148,8 @@ class Story {
         !isClaimed &&
         this.#oldNames().some(each => each !== view && isHeldByOthers(each, this.#now.monotonicMs)),
       governing: [this.#rules],
-      allowed: '',
-      exemptUntilMs: undefined,
-      own: false,
     } as const;
-    return planLease(observed, this.#now);
+    return planLease(leaseObservation(observed), this.#now);
   }
 
   #oldNames(): LeaseView[] {
@@ -165,13 +162,14 @@ class Story {
     for (const view of [...this.#leases.values()]) {
       const {actions, garbage} = this.#planLease(view);
       for (const action of actions) this.#apply(action);
-      if (garbage && garbage.dueAtMs <= this.#now.monotonicMs) this.#apply(garbage.collect);
+      for (const {dueAtMs, collect} of garbage ?? [])
+        if (dueAtMs <= this.#now.monotonicMs) this.#apply(collect);
     }
   }
 
   /** When the operator has something to do next. */
   #dueAtMs(): number {
-    const due = [...this.#leases.values()].map(view => this.#planLease(view).garbage?.dueAtMs);
+    const due = [...this.#leases.values()].map(view => this.#planLease(view).garbage?.[0]?.dueAtMs);
     return Math.min(this.#lookAtMs, ...due.flatMap(at => (at === undefined ? [] : [at - now.monotonicMs])));
   }
 

@@ -8,7 +8,7 @@ import type {WatchRequest} from '../../src/controllers/watch-request.ts';
 import {World} from '../../src/controllers/world.ts';
 import type {Rendered, RenderedView} from '../../src/core/rendered.ts';
 import type {KindAnswer} from '../../src/runtime/kinds.ts';
-import {now, only, policy, served} from '../support/builders.ts';
+import {idleWorld, now, only, policy, served} from '../support/builders.ts';
 
 const KINDS = Object.keys(RENDERED_KINDS) as RenderedKind[];
 const SERVED: KindAnswer = {state: 'served', plural: 'x', group: 'y', version: 'v1'};
@@ -108,10 +108,8 @@ type Given = {terminating?: boolean; labels?: Record<string, string>; team?: boo
 /** The world of one policy that injects, and of the namespace of the operator. */
 function worldWith({terminating = false, labels = {}, team = false}: Given = {}): World {
   const world = new World({
-    ownLease: 'leasepolicy-system/leasepolicy',
-    enqueue: () => {},
+    ...idleWorld,
     kinds: {get: () => SERVED},
-    watch: () => {},
   });
   world.username = 'operator';
   const row = {key: 'leasepolicy-system', resourceVersion: '1', labels, terminating: false};

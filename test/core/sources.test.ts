@@ -4,11 +4,10 @@ import type {PolicyRow} from '../../src/controllers/project.ts';
 import {metricSources} from '../../src/controllers/sources.ts';
 import {World} from '../../src/controllers/world.ts';
 import {WorkQueue} from '../../src/runtime/queue.ts';
-import {policy} from '../support/builders.ts';
+import {idleWorld, now, policy} from '../support/builders.ts';
 
 function worldOf(...names: string[]): World {
-  const kinds = {get: () => ({state: 'asking'}) as const};
-  const world = new World({ownLease: '', enqueue: () => {}, kinds, watch: () => {}});
+  const world = new World(idleWorld);
   const {spec} = policy();
   const rows = names.map((key): PolicyRow => {
     return {key, uid: key, resourceVersion: '1', generation: 1, terminating: false, spec, status: undefined};
@@ -21,7 +20,14 @@ test('the leader tells of each policy whether it is enforced, a standby of none'
   const world = worldOf('billing', 'payments');
   world.enforcement.set('billing', {status: 'False', reason: 'KindNotServed', message: 'too old'});
   world.enforcement.set('payments', {status: 'True', reason: 'InForce', message: 'all of it'});
-  const enforced = (leading: boolean) => [...metricSources(world, new WorkQueue(), () => leading).enforced()];
+  const enforced = (leading: boolean) => [
+    ...metricSources(
+      world,
+      new WorkQueue(),
+      () => leading,
+      () => now.monotonicMs,
+    ).enforced(),
+  ];
   t.deepEqual(enforced(true), [
     {policy: 'billing', count: 0},
     {policy: 'payments', count: 1},

@@ -9,7 +9,7 @@ import {ensureBinaries} from '../../dev/controlplane/binaries.ts';
 import {type Cluster, startCluster} from '../../dev/controlplane/cluster.ts';
 import {run} from '../../dev/controlplane/process.ts';
 import {leading, startOperator} from '../../dev/programs.ts';
-import type {LeasePolicySpec} from '../../src/api/leasepolicy.ts';
+import type {WorkloadPolicySpec} from '../../src/api/leasepolicy.ts';
 import {ownLeaseName, PRODUCT_VERSION} from '../../src/config.ts';
 import {compile} from '../../src/core/rules.ts';
 import {eventually} from '../support/eventually.ts';
@@ -274,7 +274,7 @@ test('the samples are accepted, and a wrong one is refused with what to write in
   await cluster.kubectl(['wait', '--for=condition=Established', '--timeout=30s', 'crd', '--all']);
   await cluster.kubectl(['apply', `--kustomize=${SAMPLES}`]);
 
-  const {items} = await json<List<{spec: LeasePolicySpec}>>(cluster, 'get', 'leasepolicies');
+  const {items} = await json<List<{spec: WorkloadPolicySpec}>>(cluster, 'get', 'leasepolicies');
   t.deepEqual(
     items.map(({metadata}) => metadata.name),
     ['audit', 'orders', 'payments', 'platform'],

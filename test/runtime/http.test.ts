@@ -43,18 +43,21 @@ test('/metrics is what the registry holds, in its format', async t => {
 
 test('gauges say what their sources say at the moment of the scrape', async t => {
   const metrics = new Metrics();
-  let leases = [{policy: 'payments', state: 'held', count: 2}];
+  let leases = [{policy: 'payments', class: 'leader-election', state: 'held', count: 2}];
   metrics.observe({
     leases: () => leases,
     findings: () => [],
     enforced: () => [{policy: 'payments', count: 1}],
+    stopped: () => [{policy: 'payments', count: 0}],
+    renewAges: () => [{policy: 'payments', class: 'leader-election', count: 1.5}],
+    leaderless: () => [],
     queueLength: () => 7,
     leading: () => true,
     cached: () => [{resource: 'leases', count: 9}],
   });
   const {get} = await endpoint(t, metrics.registry);
   const text = await (await get('/metrics')).text();
-  t.regex(text, /^leasepolicy_leases\{policy="payments",state="held"\} 2$/m);
+  t.regex(text, /^leasepolicy_leases\{policy="payments",class="leader-election",state="held"\} 2$/m);
   t.regex(text, /^leasepolicy_enforced\{policy="payments"\} 1$/m);
   t.regex(text, /^leasepolicy_queue_length 7$/m);
   t.regex(text, /^leasepolicy_leader 1$/m);

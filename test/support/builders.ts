@@ -1,13 +1,22 @@
 /** Builds the objects of the domain as prose: lease().heldBy('api-5d8f-x2x4z').renewed(ago(5)). */
-import type {HashSpec, LabelSelector, LeasePolicySpec} from '../../src/api/leasepolicy.ts';
+import type {
+  HashSpec,
+  LabelSelector,
+  LeasePolicySpec,
+  WorkloadPolicySpec,
+} from '../../src/api/leasepolicy.ts';
 import type {KubeObject} from '../../src/api/objects.ts';
+import type {WorldOptions} from '../../src/controllers/world.ts';
 import type {Action, CreateLease} from '../../src/core/action.ts';
 import type {AdmissionContext} from '../../src/core/admission/frame.ts';
+import {KNOWN} from '../../src/core/catalogue.ts';
 import {type Claim, claimOf, type Workload} from '../../src/core/claims.ts';
 import type {LeaseOwner, LeaseView} from '../../src/core/lifetime.ts';
+import type {LeaseObservation} from '../../src/core/plan-lease.ts';
 import type {Now} from '../../src/core/plan-workload.ts';
 import {manifest, type Rendered, type RenderedView, renderedView} from '../../src/core/rendered.ts';
 import {compile, type Rules} from '../../src/core/rules.ts';
+import {compileSystem, type SystemRules} from '../../src/core/system-rules.ts';
 
 /** The moment at which the tests take place, on both clocks. */
 export const now: Now = {monotonicMs: 1_000_000_000, wallMs: Date.parse('2026-03-01T12:00:00Z')};
@@ -139,6 +148,7 @@ class TestWorkload implements Workload {
   readonly terminating: boolean = false;
   readonly labels: Readonly<Record<string, string>> = {};
   readonly serviceAccount: string = 'default';
+  readonly readySinceMs: number | undefined = undefined;
 
   with(fields: Partial<Workload>): TestWorkload {
     const made = Object.assign(new TestWorkload(), this, fields);
@@ -181,14 +191,14 @@ type Exemption = {name: string; namespace?: string; until?: string; reason?: str
 
 class TestPolicy {
   readonly name: string;
-  readonly spec: LeasePolicySpec;
+  readonly spec: WorkloadPolicySpec;
 
-  constructor(name: string, spec: LeasePolicySpec) {
+  constructor(name: string, spec: WorkloadPolicySpec) {
     this.name = name;
     this.spec = spec;
   }
 
-  #but(change: (spec: LeasePolicySpec) => void): TestPolicy {
+  #but(change: (spec: WorkloadPolicySpec) => void): TestPolicy {
     const spec = structuredClone(this.spec);
     change(spec);
     return new TestPolicy(this.name, spec);
@@ -282,6 +292,59 @@ export const policy = (name = 'payments') =>
     },
     garbageCollection: {mode: 'Managed', ttlSeconds: 3600, maxPerMinute: 60, maxPercent: 25},
   });
+
+/** A policy of nodes, API servers or components, as the API server's defaulting leaves it. */
+export function systemPolicy(
+  subjects: LeasePolicySpec['subjects'],
+  collection: Partial<LeasePolicySpec['garbageCollection']> = {},
+) {
+  const {naming, ...rest} = policy().spec;
+  const garbageCollection = {...rest.garbageCollection, mode: 'Report', ...collection};
+  const spec: LeasePolicySpec = {...rest, subjects, garbageCollection};
+  const rules = (name = 'system'): SystemRules => {
+    const compiled = compileSystem(name, 1, spec);
+    if (Array.isArray(compiled)) throw new Error(compiled.join('; '));
+    return compiled;
+  };
+  return {spec, rules};
+}
+
+/** What is known of a Lease when it is judged: one in a governed namespace that nobody claims. */
+export function leaseObservation(given: Partial<LeaseObservation>): LeaseObservation {
+  const rules = given.rules ?? policy().rules();
+  return {
+    lease: undefined,
+    rules,
+    claim: undefined,
+    subjectsKnown: true,
+    check: {expect: 'nothing'},
+    handingOver: false,
+    governing: [rules],
+    allowed: '',
+    exemptUntilMs: undefined,
+    own: false,
+    classification: {class: 'leader-election', evidence: 'pattern', because: 'its name is one of a policy'},
+    changes: [],
+    exists: () => false,
+    holderWorkload: undefined,
+    readySinceMs: undefined,
+    namesakes: [],
+    isSuperseded: false,
+    isSystems: false,
+    ...given,
+  };
+}
+
+/** What a World needs to be there and do nothing. */
+export const idleWorld: WorldOptions = {
+  ownLease: 'leasepolicy-system/leasepolicy-d704b00044',
+  enqueue: () => {},
+  kinds: {get: () => ({state: 'asking'})},
+  watch: () => {},
+  catalogue: KNOWN,
+  heartbeatPollMs: 10_000,
+  onWrite: () => {},
+};
 
 /** What is known of the operator and of the policy when its admission policies are rendered. */
 export const admissionContext = (given: Partial<AdmissionContext> = {}): AdmissionContext => ({

@@ -1,0 +1,45 @@
+/** Judges the Leases of the components that a policy lists. */
+import {bucketOf} from '../core/classify.ts';
+import type {LeaseView} from '../core/lifetime.ts';
+import {type ComponentsObservation, type ComponentView, planComponents} from '../core/plan-components.ts';
+import type {SystemRules} from '../core/system-rules.ts';
+import type {Controller} from './controller.ts';
+import type {World} from './world.ts';
+
+export const componentsController: Controller<ComponentsObservation> = {
+  name: 'components',
+  observe(policy, world) {
+    const rules = world.systemRules.get(policy);
+    if (rules?.subjects.kind !== 'Component') return {rules: undefined, components: []};
+    return {rules, components: rules.subjects.leases.map(each => viewOf(each, world))};
+  },
+  plan: planComponents,
+};
+
+function viewOf({namespace, name}: {namespace: string; name: string}, world: World): ComponentView {
+  const leases: LeaseView[] = [];
+  for (const key of world.leaseIndex.inNamespace(namespace)) {
+    const lease = world.leases.get(key);
+    if (lease && isOfComponent(lease.name, name)) leases.push(lease);
+  }
+  return {
+    namespace,
+    name,
+    leases: leases.map(lease => ({
+      lease,
+      class: world.classify(lease).class,
+      changes: world.history.of(lease.key),
+    })),
+  };
+}
+
+const isOfComponent = (lease: string, component: string) =>
+  lease === component || bucketOf(lease)?.base === component;
+
+/** Whether the policy lists the Lease as that of a component. */
+export const listsLease = (
+  {subjects}: SystemRules,
+  {namespace, name}: Pick<LeaseView, 'namespace' | 'name'>,
+): boolean =>
+  subjects.kind === 'Component' &&
+  subjects.leases.some(each => each.namespace === namespace && isOfComponent(name, each.name));

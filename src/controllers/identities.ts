@@ -1,0 +1,23 @@
+/** Judges the identity Leases of the API servers, for each policy of them. */
+import {type IdentitiesObservation, planIdentities} from '../core/plan-identities.ts';
+import type {Controller} from './controller.ts';
+import type {World} from './world.ts';
+
+export const identitiesController: Controller<IdentitiesObservation> = {
+  name: 'identities',
+  observe(policy, world) {
+    const rules = world.systemRules.get(policy);
+    if (rules?.subjects.kind !== 'APIServer') return {rules: undefined, leases: []};
+    return {rules, leases: [...identityLeases(world)]};
+  },
+  plan: planIdentities,
+};
+
+/** API servers write theirs in kube-system alone. */
+export function* identityLeases(world: World): Generator<IdentitiesObservation['leases'][number]> {
+  for (const key of world.leaseIndex.inNamespace('kube-system')) {
+    const lease = world.leases.get(key);
+    if (lease && world.classify(lease).class === 'apiserver-identity')
+      yield {lease, class: 'apiserver-identity'};
+  }
+}

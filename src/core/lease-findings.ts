@@ -1,0 +1,100 @@
+/** What is wrong with one Lease by its name, its owner and its record, for each policy that it concerns. */
+import {CONTROL_PLANE_LEASES} from './admission/frame.ts';
+import type {Workload} from './claims.ts';
+import type {Finding, ObjectRef} from './finding.ts';
+import {isManaged, type LeaseView} from './lifetime.ts';
+import {leaseRef} from './plan-heartbeat.ts';
+import type {LeaseObservation} from './plan-lease.ts';
+import {type Now, workloadRef} from './plan-workload.ts';
+import {type Ailment, recordAilments} from './record.ts';
+import type {Rules} from './rules.ts';
+
+export function leaseFindings(observed: LeaseObservation, lease: LeaseView, now: Now): Finding[] {
+  const {rules, claim} = observed;
+  const isOfPolicy = rules !== undefined && (isManaged(lease) || claim !== undefined);
+  const about = claim ? workloadRef(claim.workload) : leaseRef(lease);
+  const own = isOfPolicy
+    ? [
+        ...recordAilments(lease, rules.enforcement.durationSeconds, now),
+        ...ownerAilments(observed, lease),
+        ...reservedAilments(observed, lease, claim?.workload),
+      ]
+    : [];
+  return [
+    ...(rules ? own.map(each => finding(rules, about, each)) : []),
+    ...(isOfPolicy ? [] : foreignFindings(observed, lease)),
+  ];
+}
+
+const finding = ({policy}: Rules, about: ObjectRef, {reason, message}: Ailment): Finding => ({
+  policy,
+  reason,
+  about,
+  message,
+});
+
+/** Kinds whose Pods elect a leader. */
+const WORKLOADS = ['Deployment', 'StatefulSet', 'DaemonSet', 'ReplicaSet', 'Job', 'CronJob'];
+
+function ownerAilments({classification}: LeaseObservation, lease: LeaseView): Ailment[] {
+  const owner = lease.owners.find(
+    ({group, kind}) => ['apps', 'batch'].includes(group) && WORKLOADS.includes(kind),
+  );
+  if (!owner || classification.class === 'node-heartbeat') return [];
+  const message = `Lease ${lease.name} is owned by ${owner.kind}/${owner.name}: when that is deleted, so is the Lease, while its old Pods still lead; remove the owner reference`;
+  return [{reason: 'HazardousOwner', message}];
+}
+
+/** A lock that a managed cloud uses itself: both wait for each other, and one looks healthy while it does nothing. */
+function reservedAilments(
+  {classification}: LeaseObservation,
+  lease: LeaseView,
+  workload: Workload | undefined,
+): Ailment[] {
+  const {reserved, provider} = classification.entry ?? {};
+  if (!reserved || !workload) return [];
+  const message = `${workload.kind} ${workload.name} uses Lease ${lease.name} in ${lease.namespace}, which is also the lock of what ${provider ?? 'the cloud'} runs itself: give it another name, or one of the two never leads`;
+  return [{reason: 'ReservedName', message}];
+}
+
+/** By this label an API server finds the Leases of the others. */
+export const API_SERVER_IDENTITY = 'apiserver.kubernetes.io/identity';
+
+/** Components of the control plane and API servers name their Leases themselves, and are let through. */
+const isControlPlane = ({namespace, name, labels}: LeaseView) =>
+  namespace === 'kube-system' &&
+  (CONTROL_PLANE_LEASES.includes(name) || labels[API_SERVER_IDENTITY] !== undefined);
+
+/** A name that no policy allows is a finding of every policy that governs the namespace. */
+function foreignFindings(observed: LeaseObservation, lease: LeaseView): Finding[] {
+  const {own, governing, rules} = observed;
+  if (own || isControlPlane(lease) || (isManaged(lease) && rules !== undefined)) return [];
+  const {holderWorkload} = observed;
+  const about = leaseRef(lease);
+  const ofHolder = holderWorkload ? workloadRef(holderWorkload) : about;
+  return governing.flatMap(each => [
+    ...nameAilments(observed, lease).map(found => finding(each, about, found)),
+    ...ownerAilments(observed, lease).map(found => finding(each, about, found)),
+    ...[...reservedAilments(observed, lease, holderWorkload), ...sharedAilments(observed, lease)].map(found =>
+      finding(each, ofHolder, found),
+    ),
+  ]);
+}
+
+function nameAilments(observed: LeaseObservation, lease: LeaseView): Ailment[] {
+  const {claim, exemptUntilMs, subjectsKnown, isSuperseded} = observed;
+  if (claim || exemptUntilMs !== undefined || !subjectsKnown) return [];
+  if (isSuperseded) {
+    const message = `bucket ${lease.name} belongs to a set that another one has replaced: nobody needs it`;
+    return [{reason: 'OrphanedLease', message}];
+  }
+  const message = `no policy allows Lease ${lease.name} in namespace ${lease.namespace}; allowed here: ${observed.allowed}`;
+  return [{reason: 'MisnamedLease', message}];
+}
+
+/** Products that were made from one scaffold have one election ID, and in one namespace would wait for each other. */
+function sharedAilments({classification, namesakes}: LeaseObservation, lease: LeaseView): Ailment[] {
+  if (!classification.entry?.scaffold || namesakes.length === 0) return [];
+  const message = `Lease ${lease.name} has the election ID of a scaffold, and ${namesakes.join(', ')} in other namespaces lead by the same: in one namespace they would wait for each other; give each product its own ID`;
+  return [{reason: 'SharedElectionID', message}];
+}

@@ -1,0 +1,121 @@
+/** Judges the Leases of the components that a policy lists: each is expected to have a leader at every moment. */
+import {type Garbage, type LeaseState, type Plan, sooner} from './action.ts';
+import {supersededBuckets} from './buckets.ts';
+import type {LeaseClass} from './classify.ts';
+import type {Finding} from './finding.ts';
+import {ailments} from './health.ts';
+import type {HolderChange} from './history.ts';
+import {holding, type LeaseView} from './lifetime.ts';
+import {leaseRef} from './plan-heartbeat.ts';
+import type {Now} from './plan-workload.ts';
+import {recordAilments} from './record.ts';
+import type {SystemRules} from './system-rules.ts';
+
+export type ComponentsObservation = {
+  readonly rules: SystemRules | undefined;
+  readonly components: readonly ComponentView[];
+};
+
+/** A component, with its Lease or its buckets, as many as there are. */
+export type ComponentView = {
+  readonly namespace: string;
+  readonly name: string;
+  readonly leases: readonly ComponentLease[];
+};
+
+export type ComponentLease = {
+  readonly lease: LeaseView;
+  readonly class: LeaseClass;
+  readonly changes: readonly HolderChange[];
+};
+
+/** What candidates of Kubernetes use, for a record that says nothing or that of a release. */
+const DURATION_SECONDS = 15;
+
+export function planComponents({rules, components}: ComponentsObservation, now: Now): Plan {
+  if (!rules) return {actions: [], findings: []};
+  const plans = components.map(component => planComponent(component, rules, now));
+  return {
+    actions: [],
+    findings: plans.flatMap(plan => plan.findings),
+    states: plans.flatMap(plan => plan.states ?? []),
+    garbage: plans.flatMap(plan => plan.garbage ?? []),
+    requeueAfterMs: plans.map(plan => plan.requeueAfterMs).reduce(sooner, undefined),
+  };
+}
+
+function planComponent(component: ComponentView, rules: SystemRules, now: Now): Plan {
+  const {namespace, name, leases} = component;
+  if (leases.length === 0) {
+    const message = `there is no Lease ${name} in ${namespace}: nothing of this name has ever led; take it out of the policy if there is no such component`;
+    const about = leaseRef({namespace, name, uid: ''});
+    return {actions: [], findings: [{policy: rules.policy, reason: 'MissingLease', about, message}]};
+  }
+  const views = leases.map(each => each.lease);
+  const superseded = new Set(supersededBuckets(views, now.monotonicMs));
+  const plans = leases.map(each =>
+    superseded.has(each.lease) ? planSuperseded(each, rules) : planLed(each, rules, now),
+  );
+  return {
+    actions: [],
+    findings: plans.flatMap(plan => plan.findings),
+    states: plans.flatMap(plan => plan.states ?? []),
+    garbage: plans.flatMap(plan => plan.garbage ?? []),
+    requeueAfterMs: plans.map(plan => plan.requeueAfterMs).reduce(sooner, undefined),
+  };
+}
+
+function planLed({lease, class: kind, changes}: ComponentLease, rules: SystemRules, now: Now): Plan {
+  const {state, changesInMs} = holding(lease, now.monotonicMs);
+  const {ailments: found, requeueAfterMs} = ailments(
+    {
+      lease,
+      workload: undefined,
+      changes,
+      exists: () => false,
+      durationSeconds: DURATION_SECONDS,
+      alwaysLed: true,
+    },
+    now,
+  );
+  const findings = [...recordAilments(lease, rules.durationSeconds, now), ...found].map(
+    ({reason, message}): Finding => ({policy: rules.policy, reason, message, about: leaseRef(lease)}),
+  );
+  const counted: LeaseState = {policy: rules.policy, class: kind, lifetime: state, claimed: true};
+  return {actions: [], findings, states: [counted], requeueAfterMs: sooner(changesInMs, requeueAfterMs)};
+}
+
+function planSuperseded({lease, class: kind}: ComponentLease, rules: SystemRules): Plan {
+  const {policy, collection} = rules;
+  const fate =
+    collection.mode === 'All'
+      ? `it is deleted when nothing has renewed it for ${collection.ttlSeconds} seconds`
+      : `garbageCollection.mode is ${collection.mode}, so it stays; All deletes it`;
+  const message = `bucket ${lease.name} belongs to a set that another one has replaced: ${fate}`;
+  const about = leaseRef(lease);
+  const counted: LeaseState = {policy, class: kind, lifetime: 'orphaned', claimed: false};
+  return {
+    actions: [],
+    findings: [{policy, reason: 'OrphanedLease', about, message}],
+    states: [counted],
+    garbage: collection.mode === 'All' && kind === 'leader-election-bucket' ? [garbageOf(lease, rules)] : [],
+  };
+}
+
+/** The whole ttl passes under our own eyes, and at least the Lease's own duration. */
+function garbageOf(lease: LeaseView, {policy, collection}: SystemRules): Garbage {
+  const {namespace, name, uid, resourceVersion} = lease;
+  const seconds = Math.max(collection.ttlSeconds, lease.durationSeconds ?? 0);
+  return {
+    policy,
+    dueAtMs: lease.changedAtMs + seconds * 1000,
+    transitions: 0,
+    collect: {
+      type: 'collectLease',
+      policy,
+      lease: {namespace, name, uid, resourceVersion},
+      subject: name,
+      check: {expect: 'nothing'},
+    },
+  };
+}

@@ -1,0 +1,174 @@
+/** Judges the heartbeat of one node: whether it is renewed, by whom, and what is left when the node is gone. */
+import type {Garbage, LeaseState, Plan} from './action.ts';
+import type {LeaseClass} from './classify.ts';
+import type {Finding, ObjectRef} from './finding.ts';
+import {holding, type LeaseView, type Lifetime} from './lifetime.ts';
+import type {Now} from './plan-workload.ts';
+import {type Ailment, recordAilments} from './record.ts';
+import {HEARTBEATS} from './rules.ts';
+import type {Labels} from './selector.ts';
+import type {SystemRules} from './system-rules.ts';
+
+/** How long a new node may be without a Lease, which its kubelet makes a moment after it. */
+const NEW_NODE_MS = 60_000;
+
+/** What the caches keep of a node. */
+export type NodeView = {
+  readonly name: string;
+  readonly uid: string;
+  readonly labels: Labels;
+  /** Whether kwok stands in for its kubelet, and holds its Lease. */
+  readonly isSimulated: boolean;
+  /** Monotonic milliseconds at which this process first saw it. */
+  readonly seenAtMs: number;
+};
+
+export type HeartbeatObservation = {
+  readonly name: string;
+  readonly node: NodeView | undefined;
+  readonly lease: LeaseView | undefined;
+  readonly class: LeaseClass;
+  /** Since when this process knows that there is no such node, in monotonic milliseconds; undefined when it can't tell. */
+  readonly absentSinceMs: number | undefined;
+  /** Policies of nodes that select the node; when it is gone, those that select all. */
+  readonly policies: readonly SystemRules[];
+};
+
+export function planHeartbeat(observed: HeartbeatObservation, now: Now): Plan {
+  const {node, lease, policies} = observed;
+  if (policies.length === 0 || (!node && !lease)) return {actions: [], findings: []};
+  if (!lease) return planMissing(observed, now);
+  const {state, changesInMs} = holding(lease, now.monotonicMs);
+  const isOrphaned = observed.absentSinceMs !== undefined && state !== 'held' && state !== 'unknown';
+  const lifetime = isOrphaned ? 'orphaned' : state;
+  const garbage = policies.flatMap(rules => (isOrphaned ? (garbageOf(observed, lease, rules) ?? []) : []));
+  return {
+    actions: [],
+    findings: policies.flatMap(rules => findings(observed, lease, rules, lifetime, now)),
+    states: policies.map(({policy}) => stateOf(policy, observed, lifetime)),
+    // One policy is enough to delete it.
+    garbage: garbage.slice(0, 1),
+    requeueAfterMs: changesInMs,
+  };
+}
+
+const stateOf = (policy: string, observed: HeartbeatObservation, lifetime: Lifetime): LeaseState => ({
+  policy,
+  class: observed.class,
+  lifetime,
+  claimed: observed.node !== undefined,
+});
+
+function planMissing({name, node, policies}: HeartbeatObservation, now: Now): Plan {
+  if (!node) return {actions: [], findings: []};
+  const dueInMs = node.seenAtMs + NEW_NODE_MS - now.monotonicMs;
+  if (dueInMs > 0) return {actions: [], findings: [], requeueAfterMs: dueInMs};
+  const message = `node ${name} has no Lease in ${HEARTBEATS}: its kubelet has not reported; look at it`;
+  const about = nodeRef(node);
+  return {
+    actions: [],
+    findings: policies.map(({policy}) => ({policy, reason: 'MissingLease', about, message})),
+  };
+}
+
+function findings(
+  {node, class: kind}: HeartbeatObservation,
+  lease: LeaseView,
+  rules: SystemRules,
+  lifetime: Lifetime,
+  now: Now,
+): Finding[] {
+  const {policy} = rules;
+  const about = node ? nodeRef(node) : leaseRef(lease);
+  const ailments = [
+    ...recordAilments(lease, rules.durationSeconds, now),
+    ...(node ? nodeAilments(node, lease, lifetime) : []),
+    ...(lifetime === 'orphaned' ? [orphan(lease, rules, kind)] : []),
+  ];
+  return ailments.map(({reason, message}) => ({policy, reason, about, message}));
+}
+
+function nodeAilments(node: NodeView, lease: LeaseView, lifetime: Lifetime): Ailment[] {
+  const {name} = node;
+  const found: Ailment[] = [];
+  if (lifetime === 'expired' || lifetime === 'released') {
+    const message = `node ${name} has let the ${lease.durationSeconds} seconds of its Lease pass without a heartbeat: look at its kubelet`;
+    found.push({reason: 'StaleHeartbeat', message});
+  }
+  if (!node.isSimulated && lease.holder !== '' && lease.holder !== name) {
+    const message = `the Lease of node ${name} is held by ${lease.holder}, and not by the node: two kubelets may have one name`;
+    found.push({reason: 'IdentityMismatch', message});
+  }
+  if (!lease.owners.some(owner => owner.kind === 'Node' && owner.name === name)) {
+    const message = `the Lease of node ${name} has no owner reference to it, and stays when the node goes: let its kubelet make it anew`;
+    found.push({reason: 'MissingOwner', message});
+  }
+  return found;
+}
+
+function orphan(lease: LeaseView, rules: SystemRules, kind: LeaseClass): Ailment {
+  const {mode, ttlSeconds} = rules.collection;
+  const message = `node ${lease.name} is gone and its Lease is still there: `;
+  const problem = keptBecause(lease, rules, kind);
+  if (problem !== undefined) return {reason: 'OrphanedLease', message: `${message}${problem}`};
+  const fate =
+    mode === 'All'
+      ? `it is deleted when nothing has renewed it for ${ttlSeconds} seconds`
+      : `garbageCollection.mode is ${mode}, so it stays; All deletes it`;
+  return {reason: 'OrphanedLease', message: message + fate};
+}
+
+/** Why it is never deleted, whatever the mode; undefined when it may be. */
+function keptBecause(lease: LeaseView, _rules: SystemRules, kind: LeaseClass): string | undefined {
+  if (kind !== 'node-heartbeat') return 'it does not look like a heartbeat, so it stays';
+  // kwok holds the Leases of all its nodes by its own name, and makes and deletes nodes as it likes.
+  if (lease.holder !== lease.name)
+    return `its holder is ${lease.holder || 'nobody'} and not the node, so it stays`;
+  return undefined;
+}
+
+function garbageOf(
+  {class: kind, absentSinceMs}: HeartbeatObservation,
+  lease: LeaseView,
+  rules: SystemRules,
+): Garbage | undefined {
+  const {mode, ttlSeconds} = rules.collection;
+  if (mode !== 'All' || absentSinceMs === undefined || keptBecause(lease, rules, kind) !== undefined)
+    return undefined;
+  const {namespace, name, uid, resourceVersion} = lease;
+  // No node and no renewal, for the whole ttl and for the Lease's own duration, both under our own eyes.
+  const seconds = Math.max(ttlSeconds, lease.durationSeconds ?? 0);
+  return {
+    policy: rules.policy,
+    dueAtMs: Math.max(absentSinceMs, lease.changedAtMs) + seconds * 1000,
+    transitions: 0,
+    collect: {
+      type: 'collectLease',
+      policy: rules.policy,
+      lease: {namespace, name, uid, resourceVersion},
+      subject: `Node/${name}`,
+      check: {expect: 'absent', path: `/api/v1/nodes/${name}`},
+    },
+  };
+}
+
+const nodeRef = ({name, uid}: NodeView): ObjectRef => ({
+  apiVersion: 'v1',
+  kind: 'Node',
+  namespace: '',
+  name,
+  uid,
+});
+
+/** A reference to a Lease, for what is not about its subject. */
+export const leaseRef = ({
+  namespace,
+  name,
+  uid,
+}: Pick<LeaseView, 'namespace' | 'name' | 'uid'>): ObjectRef => ({
+  apiVersion: 'coordination.k8s.io/v1',
+  kind: 'Lease',
+  namespace,
+  name,
+  uid,
+});
