@@ -151,6 +151,8 @@ function contradictions(entry: CatalogueEntry): string[] {
     return ['name: write either name or pattern'];
   if (entry.example !== undefined && !matcher(entry)(entry.example))
     return [`example: write ${FIELDS.example.write}`];
+  if (entry.when?.op === 'exists' && entry.class !== 'coordinated-leader-election')
+    return ['class: write coordinated-leader-election for what has a strategy'];
   // Heartbeats of nodes can be collected, so nothing elsewhere may pass for one.
   if (entry.class === 'node-heartbeat' && entry.namespace !== HEARTBEATS)
     return [`class: write node-heartbeat for the namespace ${HEARTBEATS} alone`];

@@ -127,6 +127,11 @@ const REFUSED: [what: string, entries: unknown, problem: RegExp][] = [
     [{...ENTRY, when: {field: 'spec.strategy', op: 'exists', value: 'a'}}],
     /^entry 1: when/,
   ],
+  [
+    'a strategy of another class',
+    [{...ENTRY, when: {field: 'spec.strategy', op: 'exists'}}],
+    /^entry 1: class: write coordinated-leader-election/,
+  ],
   ['a field that is none', [{...ENTRY, duration: 15}], /^entry 1: "duration" is no field: write one of name/],
   ['a field that all objects inherit', [{...ENTRY, constructor: 'a'}], /^entry 1: "constructor" is no field/],
   ['the third of three', [ENTRY, ENTRY, {...ENTRY, class: 'lock'}], /^entry 3: class/],
