@@ -212,6 +212,11 @@ const FLAPPING: [what: string, changes: HolderChange[], found: boolean][] = [
   ['too many turns of one Pod', turns('a', '', 'a', '', 'a', '', 'a', '', 'a', '', 'a', '', 'a'), true],
   ['a first holder', turns('', 'a', 'b', 'c', 'd', 'e', 'f'), false],
   [
+    'too many releases by candidates that do not count',
+    turns('a', '', 'b', '', 'c', '', 'd', '', 'e', '', 'f', '', 'g').map(each => ({...each, transitions: 0})),
+    true,
+  ],
+  [
     'turns that nobody saw',
     turns('a', 'b', 'c').map((each, index) => ({...each, transitions: 40 + index * 4})),
     false,
