@@ -1,11 +1,12 @@
-/** The command behind `make bench`; BENCH=scale or BENCH=renewals does one of the two. */
+/** The command behind `make bench`; BENCH=scale, BENCH=renewals or BENCH=heartbeats does one of them. */
 import path from 'node:path';
 import {buildGoProgram} from '../dev/controlplane/binaries.ts';
 import {ROOT} from '../dev/programs.ts';
+import {measureHeartbeats} from './heartbeats.ts';
 import {measureRenewals} from './renewals.ts';
 import {measureScale} from './scale.ts';
 
-const MEASUREMENTS = {scale: measureScale, renewals: measureRenewals};
+const MEASUREMENTS = {scale: measureScale, renewals: measureRenewals, heartbeats: measureHeartbeats};
 
 const only = process.env.BENCH;
 const harness = await buildGoProgram(path.join(ROOT, 'bench/harness'), 'harness');

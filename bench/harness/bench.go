@@ -35,6 +35,7 @@ const (
 
 var (
 	leases      = coordinationv1.SchemeGroupVersion.WithResource("leases")
+	nodes       = corev1.SchemeGroupVersion.WithResource("nodes")
 	deployments = appsv1.SchemeGroupVersion.WithResource("deployments")
 	registries  = schema.GroupVersionResource{Group: "leasepolicy.dev", Version: "v1alpha1", Resource: "leaseregistries"}
 )
@@ -290,7 +291,7 @@ func (b *bench) beat(ctx context.Context) (any, error) {
 	return result, nil
 }
 
-// ensureNodeLeases makes n Leases as kubelets do, or finds those of an earlier call.
+// ensureNodeLeases makes n nodes with their Leases as kubelets do, or finds those of an earlier call.
 func (b *bench) ensureNodeLeases(ctx context.Context) ([]*coordinationv1.Lease, error) {
 	if err := b.ensureNamespace(ctx, corev1.NamespaceNodeLease); err != nil {
 		return nil, err
@@ -299,8 +300,16 @@ func (b *bench) ensureNodeLeases(ctx context.Context) ([]*coordinationv1.Lease, 
 	result := make([]*coordinationv1.Lease, b.n)
 	err := b.each(ctx, b.n, func(i int) error {
 		name := fmt.Sprintf("bench-node-%05d", i)
+		node, err := b.ensureNode(ctx, name)
+		if err != nil {
+			return err
+		}
 		lease, err := client.Create(ctx, &coordinationv1.Lease{
-			ObjectMeta: metav1.ObjectMeta{Name: name, Labels: map[string]string{labelKey: labelValue}},
+			ObjectMeta: metav1.ObjectMeta{
+				Name:            name,
+				Labels:          map[string]string{labelKey: labelValue},
+				OwnerReferences: []metav1.OwnerReference{{APIVersion: "v1", Kind: "Node", Name: name, UID: node.UID}},
+			},
 			Spec: coordinationv1.LeaseSpec{
 				HolderIdentity:       &name,
 				LeaseDurationSeconds: new(int32(leaseSeconds)),
@@ -314,6 +323,26 @@ func (b *bench) ensureNodeLeases(ctx context.Context) ([]*coordinationv1.Lease, 
 		return err
 	})
 	return result, err
+}
+
+// ensureNode makes a node with the labels that every kubelet gives it.
+func (b *bench) ensureNode(ctx context.Context, name string) (*corev1.Node, error) {
+	node, err := b.client.CoreV1().Nodes().Create(ctx, &corev1.Node{
+		ObjectMeta: metav1.ObjectMeta{Name: name, Labels: map[string]string{
+			labelKey:                        labelValue,
+			corev1.LabelHostname:            name,
+			corev1.LabelArchStable:          "amd64",
+			corev1.LabelOSStable:            "linux",
+			corev1.LabelInstanceTypeStable:  "m5.large",
+			corev1.LabelTopologyRegion:      "eu-central-1",
+			corev1.LabelTopologyZone:        "eu-central-1a",
+			"node.kubernetes.io/node-group": "workers",
+		}},
+	}, metav1.CreateOptions{})
+	if apierrors.IsAlreadyExists(err) {
+		return b.client.CoreV1().Nodes().Get(ctx, name, metav1.GetOptions{})
+	}
+	return node, err
 }
 
 // renew updates the Leases in turn at the asked rate, for the asked time, and returns how often.
@@ -412,6 +441,10 @@ func (b *bench) wipe(ctx context.Context) (any, error) {
 	deleted, left, err := b.deleteAll(ctx, leases, corev1.NamespaceNodeLease, labelSelector)
 	result.NodeLeases = deleted
 	result.Left += left
+	if err == nil {
+		_, left, err = b.deleteAll(ctx, nodes, "", labelSelector)
+		result.Left += left
+	}
 	result.Seconds = round(time.Since(start).Seconds())
 	if err == nil && result.Left > 0 {
 		err = fmt.Errorf("%d objects are left: is an operator running, or does a finalizer keep them?", result.Left)

@@ -23,7 +23,7 @@
 // # What the figures mean
 //
 // All work happens in namespaces team-000, team-001... with the label bench=true; wipe touches only
-// these, and the node Leases of beat, which bear the same label. wipe also deletes the LeaseRegistry
+// these, and the nodes of beat with their Leases, which bear the same label. wipe also deletes the LeaseRegistry
 // objects of these namespaces, where that API is served. Stop operators before wiping.
 //
 // CPU and memory are those of COMMAND and of all its descendants, from /proc (so Linux only), CPU in
@@ -37,7 +37,7 @@
 //   - leases: how many more Leases there are at the end, to be equal to n;
 //   - exitCode: of COMMAND after SIGTERM; -1 if a signal ended it, be it SIGKILL after 15 seconds.
 //
-// beat makes n Leases in kube-node-lease, starts COMMAND, lets it settle, and then renews them in
+// beat makes n nodes with their Leases in kube-node-lease, starts COMMAND, lets it settle, and then renews them in
 // turn like kubelets do. Of that time it prints cpuPercent (of one core), cpuMicrosPerRenewal and
 // rssMiB. A comparison with -rate 0 shows what an idle COMMAND costs.
 //

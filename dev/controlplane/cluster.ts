@@ -24,6 +24,8 @@ export interface ClusterOptions {
   readonly components: 'api' | 'all';
   /** How many simulated nodes to make and wait for; only with `all`. */
   readonly nodes?: number;
+  /** leaseDurationSeconds of the heartbeats of simulated nodes, which are renewed four times in it; by default 200. */
+  readonly nodeLeaseSeconds?: number;
   /** For all components, as in `{CoordinatedLeaderElection: true}`. */
   readonly featureGates?: Readonly<Record<string, boolean>>;
   /** API versions to serve or not, as in `{'coordination.k8s.io/v1beta1': true}`. */

@@ -42,7 +42,10 @@ export async function writeConfig(place: Place, firstPort: number, options: Clus
       kubeRuntimeConfig: settings(options.runtimeConfig),
       kubeAuditPolicy: policyFile || '',
     },
-    componentsPatches: [{name: 'kube-apiserver', extraArgs: extraArgs(options.apiServerFlags)}],
+    componentsPatches: [
+      {name: 'kube-apiserver', extraArgs: extraArgs(options.apiServerFlags)},
+      {name: 'kwok-controller', extraArgs: extraArgs(kwokFlags(options))},
+    ],
   };
   await writeFile(configFile(place), JSON.stringify(config, null, 2));
 }
@@ -104,6 +107,10 @@ function disabled({components}: ClusterOptions): {disable: Component[]} {
   return {
     disable: components === 'all' ? [] : ['kube-controller-manager', 'kube-scheduler', 'kwok-controller'],
   };
+}
+
+function kwokFlags({nodeLeaseSeconds}: ClusterOptions): Record<string, string> {
+  return nodeLeaseSeconds === undefined ? {} : {'node-lease-duration-seconds': `${nodeLeaseSeconds}`};
 }
 
 function extraArgs(flags: Readonly<Record<string, string>> = {}): {key: string; value: string}[] {
