@@ -192,6 +192,10 @@ const WORKLOAD_RULES = [
     'several kinds could give two subjects one Lease: write {kind}-{name} into the template, or use {hash}',
   ),
   ofWorkloads(
+    "self.garbageCollection.mode != 'All' || self.naming.template.contains('{prefix}') || self.naming.template.contains('{hash}')",
+    'garbageCollection.mode All takes Leases of others that bear the names of the policy, and this template bears every name: write {prefix} or {hash} into it, or use Managed',
+  ),
+  ofWorkloads(
     'self.garbageCollection.ttlSeconds >= self.lease.durationSeconds',
     'garbageCollection.ttlSeconds is below lease.durationSeconds: write a ttlSeconds of at least that',
   ),

@@ -107,7 +107,7 @@ function rulesOf(lease: LeaseView, world: World, governing: readonly Rules[]): R
   if (claim) return world.rules.get(claim.policy);
   if (isManaged(lease)) return world.rules.get(lease.labels[LABELS.policy] ?? '');
   const base = bucketOf(lease.name)?.base ?? lease.name;
-  return governing.find(rules => rules.collection.mode === 'All' && rules.bears(base));
+  return governing.find(rules => rules.collection.mode === 'All' && rules.isDistinctive && rules.bears(base));
 }
 
 /** The present name is no part of it: its holder is the one to whom the old names are handed over. */

@@ -213,7 +213,9 @@ function garbageOf(
   const {mode} = rules.collection;
   const {check} = observed;
   if ((mode !== 'Managed' && mode !== 'All') || !check || observed.handingOver) return undefined;
-  const {class: kind} = observed.classification;
+  const {class: kind, entry} = observed.classification;
+  // A Lease of a known product is never one of ours by chance.
+  if (!isManaged(lease) && entry) return undefined;
   if (!COLLECTED.has(kind) || (kind === 'leader-election-bucket' && !observed.isSuperseded)) return undefined;
   const ttlEndsMs = isManaged(lease)
     ? managedTtlEndsMs(rules, lease, state, now)
