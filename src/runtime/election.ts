@@ -4,29 +4,26 @@
  * Only what this process saw change, on its own monotonic clock, says whether a holder still lives; the record's
  * own duration counts; every write carries the resourceVersion that was read. The rules are those of
  * k8s.io/client-go/tools/leaderelection; a standby differs in that it watches the Lease, so that it takes a released
- * one at once.
+ * one at once. With a candidacy the API server says whose the Lease is; how long a term lasts is the same.
  */
 import type {Lease, LeaseSpec} from '../api/objects.ts';
-import {formatMicroTime, parseMicroTime} from '../core/microtime.ts';
-import {ApiError, UsageError} from '../errors.ts';
-import type {ApiClient} from './client.ts';
+import {
+  type ElectionWay,
+  heldRecord,
+  isRelieved,
+  nextMove,
+  releasedRecord,
+  UNASSIGNED_MS,
+} from '../core/plan-election.ts';
+import {ApiError} from '../errors.ts';
+import type {Candidacy} from './candidacy.ts';
+import type {ApiClient, RequestOptions} from './client.ts';
 import {type Clock, delay, systemClock} from './clock.ts';
+import {ObservedLease} from './observed-lease.ts';
+import {checkTiming, DEFAULT_TIMING, type ElectionTiming, JITTER, Term} from './term.ts';
+import {watchOne} from './watch-one.ts';
 
-/** Durations in seconds; LeaseDuration > RenewDeadline > 1.2 x RetryPeriod, as client-go demands. */
-export type ElectionTiming = {
-  leaseDurationSeconds: number;
-  renewDeadlineSeconds: number;
-  retryPeriodSeconds: number;
-};
-
-export const DEFAULT_TIMING: ElectionTiming = {
-  leaseDurationSeconds: 15,
-  renewDeadlineSeconds: 10,
-  retryPeriodSeconds: 2,
-};
-
-/** client-go adds up to this share of the retry period, so that candidates do not come in step. */
-const JITTER = 1.2;
+export {checkTiming, DEFAULT_TIMING, type ElectionTiming, Term};
 
 export type ElectionOptions = {
   client: ApiClient;
@@ -39,115 +36,86 @@ export type ElectionOptions = {
   /** Ends the election; a term that is under way is released. */
   signal: AbortSignal;
   clock?: Clock;
+  /** Makes the election a coordinated one. */
+  candidacy?: Candidacy;
   /** Told of each holder that is seen, and of each failed attempt. */
   onHolder?: (holder: string) => void;
   onProblem?: (error: Error) => void;
+  /** Told why a coordinated election does without the API server's choice. */
+  onFallback?: (reason: string) => void;
 };
-
-/** The time in which this process leads. */
-export class Term {
-  readonly #end = new AbortController();
-  readonly #clock: Clock;
-  #deadlineMs: number;
-  /** The fencing counter: it grows with every change of the holder. */
-  readonly transitions: number;
-
-  constructor(deadlineMs: number, transitions: number, clock: Clock) {
-    this.#deadlineMs = deadlineMs;
-    this.transitions = transitions;
-    this.#clock = clock;
-  }
-
-  /** Aborts when the term is over, whether lost or given up. */
-  get signal(): AbortSignal {
-    return this.#end.signal;
-  }
-
-  /** Whether a guarded write may begin now: the term lives and its deadline has not passed. */
-  get mayWrite(): boolean {
-    return !this.#end.signal.aborted && this.#clock.monotonicMs() < this.#deadlineMs;
-  }
-
-  /** Milliseconds for which the term is safe without another renewal. */
-  get leftMs(): number {
-    return this.#deadlineMs - this.#clock.monotonicMs();
-  }
-
-  extend(deadlineMs: number): void {
-    this.#deadlineMs = deadlineMs;
-  }
-
-  end(reason: Error): void {
-    this.#end.abort(reason);
-  }
-}
-
-/** Refuses durations that could give two leaders. Throws UsageError with the rule that is broken. */
-export function checkTiming(timing: ElectionTiming): void {
-  const {leaseDurationSeconds: lease, renewDeadlineSeconds: renew, retryPeriodSeconds: retry} = timing;
-  if (!(retry > 0)) throw new UsageError(`the retry period must be above 0 seconds, and is ${retry}`);
-  if (!(renew > JITTER * retry)) {
-    throw new UsageError(
-      `the renew deadline (${renew} s) must be above 1.2 times the retry period (${retry} s)`,
-    );
-  }
-  if (!(lease > renew)) {
-    throw new UsageError(`the lease duration (${lease} s) must be above the renew deadline (${renew} s)`);
-  }
-  if (!Number.isInteger(lease))
-    throw new UsageError(`the lease duration must be whole seconds, and is ${lease}`);
-}
 
 export class LeaderElection {
   readonly #options: ElectionOptions;
   readonly #timing: ElectionTiming;
   readonly #clock: Clock;
   readonly #path: string;
-  #observed: {lease: Lease; record: string; atMs: number} | undefined;
-  #holder: string | undefined;
+  /** Ends the candidacy with the last term. */
+  readonly #end = new AbortController();
+  readonly #seen: ObservedLease;
+  #way: ElectionWay;
+  #standing: Promise<void> | undefined;
 
   constructor(options: ElectionOptions) {
     this.#options = options;
     this.#timing = options.timing ?? DEFAULT_TIMING;
     this.#clock = options.clock ?? systemClock;
+    this.#seen = new ObservedLease(options.identity, this.#clock, options.onHolder);
+    this.#way = options.candidacy ? 'coordinated' : 'classic';
     this.#path = `/apis/coordination.k8s.io/v1/namespaces/${options.namespace}/leases`;
     checkTiming(this.#timing);
   }
 
   /** The holder that was last seen, empty when there is none. */
   get holder(): string {
-    return this.#holder ?? '';
+    return this.#seen.holder;
   }
 
   /** Contends until the signal aborts. Yields each term as it begins; the next one follows after that has ended. */
   async *terms(): AsyncGenerator<Term, void> {
-    const {signal} = this.#options;
-    while (!signal.aborted) {
-      const term = await this.#acquire();
-      if (!term) return;
-      const renewing = this.#renew(term);
-      try {
-        yield term;
-      } finally {
-        term.end(new Error('the term was given up'));
-        await renewing;
+    try {
+      for (let term = await this.#acquire(); term; term = await this.#acquire()) {
+        const renewing = this.#renew(term);
+        try {
+          yield term;
+        } finally {
+          term.end(new Error('the term was given up'));
+          await renewing;
+        }
+        await this.#handOver();
       }
+    } finally {
+      this.#end.abort();
+      await this.#standing;
     }
   }
 
   /** Gives the Lease up as client-go does: no holder, duration 1, the counter kept. Call it when all work has ended. */
   async release(): Promise<void> {
-    const {lease} = this.#observed ?? {};
+    try {
+      await this.#giveUp();
+    } catch (error) {
+      if (!(error instanceof ApiError && error.isConflict)) throw error;
+      // Whoever wrote need not have taken the Lease: the API server notes there whom it would rather have.
+      await this.#look({timeoutMs: this.#timing.renewDeadlineSeconds * 1000});
+      await this.#giveUp();
+    }
+  }
+
+  async #giveUp(): Promise<void> {
+    const lease = this.#seen.lease;
     if (lease?.spec?.holderIdentity !== this.#options.identity) return;
-    const now = formatMicroTime(this.#clock.wallMs());
-    const {leaseTransitions = 0} = lease.spec;
-    await this.#write(lease, {
-      holderIdentity: '',
-      leaseDurationSeconds: 1,
-      acquireTime: now,
-      renewTime: now,
-      leaseTransitions,
-    });
+    await this.#write(lease, releasedRecord(lease.spec, this.#clock.wallMs()));
+  }
+
+  /** All work of the term has ended: whom the API server would rather have need not wait for our duration to pass. */
+  async #handOver(): Promise<void> {
+    if (this.#options.signal.aborted || !this.#isRelieved) return;
+    await this.release().catch(error => this.#options.onProblem?.(error));
+  }
+
+  get #isRelieved(): boolean {
+    return this.#way === 'coordinated' && isRelieved(this.#seen.lease?.spec, this.#options.identity);
   }
 
   async #acquire(): Promise<Term | undefined> {
@@ -156,7 +124,10 @@ export class LeaderElection {
     while (!signal.aborted) {
       const startMs = this.#clock.monotonicMs();
       try {
-        if (await this.#tryAcquireOrRenew()) return this.#begin(startMs);
+        const held = await this.#tryAcquireOrRenew();
+        // Whoever can be chosen must have seen who held the Lease before.
+        this.#standing ??= this.#stand();
+        if (held && this.#quietMs() <= 0) return this.#begin(startMs);
       } catch (error) {
         // Somebody was faster: read at once whose Lease it is, as its duration counts from then.
         const again: boolean = !beaten && error instanceof ApiError && error.isConflict;
@@ -169,8 +140,17 @@ export class LeaderElection {
     return undefined;
   }
 
+  /** Lets the API server know of us until the election ends, and goes on the classic way if it does not want to. */
+  async #stand(): Promise<void> {
+    const {candidacy, signal, onFallback} = this.#options;
+    const refusal = await candidacy?.stand(AbortSignal.any([signal, this.#end.signal]));
+    if (refusal === undefined) return;
+    this.#way = 'classic';
+    onFallback?.(refusal);
+  }
+
   #begin(startMs: number): Term {
-    const transitions = this.#observed?.lease.spec?.leaseTransitions ?? 0;
+    const transitions = this.#seen.lease?.spec?.leaseTransitions ?? 0;
     return new Term(startMs + this.#timing.renewDeadlineSeconds * 1000, transitions, this.#clock);
   }
 
@@ -193,7 +173,7 @@ export class LeaderElection {
         const startMs = this.#clock.monotonicMs();
         try {
           if (await this.#tryAcquireOrRenew(term.leftMs)) term.extend(startMs + renewDeadlineSeconds * 1000);
-          else term.end(new Error(`the Lease is held by ${this.holder}`));
+          else term.end(new Error(this.#whyNot()));
         } catch (error) {
           if (!ended.aborted) onProblem?.(error as Error);
         }
@@ -204,110 +184,101 @@ export class LeaderElection {
     }
   }
 
+  #whyNot(): string {
+    const {lease} = this.#seen;
+    if (this.#isRelieved) return `the API server prefers ${lease?.spec?.preferredHolder}`;
+    return lease ? `the Lease is held by ${this.holder}` : 'the Lease is gone';
+  }
+
   /** One attempt. True: we hold the Lease. Throws ApiError when the server refused, or somebody else wrote first. */
-  async #tryAcquireOrRenew(timeoutMs = this.#timing.renewDeadlineSeconds * 1000): Promise<boolean> {
-    const {client, name, identity, labels} = this.#options;
-    const options = {signal: this.#options.signal, timeoutMs: Math.max(1, timeoutMs)};
-    let lease: Lease;
+  async #tryAcquireOrRenew(leftMs = this.#timing.renewDeadlineSeconds * 1000): Promise<boolean> {
+    const {identity, signal, onFallback} = this.#options;
+    const timeoutMs = Math.max(1, leftMs);
+    const lease = await this.#look({signal, timeoutMs});
+    const move = nextMove(lease?.spec, {identity, way: this.#way, leftMs: this.#seen.leftMs});
+    if (move === 'wait') return false;
+    const record = this.#record(lease?.spec);
+    if (lease) await this.#write(lease, record, timeoutMs);
+    else await this.#create(record, timeoutMs);
+    if (move === 'take' && this.#way === 'coordinated')
+      onFallback?.(`nobody has assigned the Lease for ${UNASSIGNED_MS / 1000} seconds`);
+    return true;
+  }
+
+  /** Reads the Lease and notes what it says; undefined when there is none. */
+  async #look(options: RequestOptions): Promise<Lease | undefined> {
+    const {client, name} = this.#options;
+    let lease: Lease | undefined;
     try {
       lease = await client.request<Lease>('GET', `${this.#path}/${name}`, options);
     } catch (error) {
       if (!(error instanceof ApiError && error.isNotFound)) throw error;
-      const body = {...this.#manifest(), metadata: {name, labels}, spec: this.#record(undefined)};
-      this.#observe(await client.request<Lease>('POST', this.#path, {timeoutMs: options.timeoutMs, body}));
-      return true;
     }
-    this.#observe(lease);
-    const holder = lease.spec?.holderIdentity ?? '';
-    if (holder !== '' && holder !== identity && this.#leftMs() > 0) return false;
-    await this.#write(lease, this.#record(lease.spec), options.timeoutMs);
-    return true;
+    this.#seen.note(lease);
+    return lease;
   }
 
-  /** The record that makes us the holder; a change of the holder counts, a renewal does not. */
   #record(before: LeaseSpec | undefined): LeaseSpec {
-    const now = formatMicroTime(this.#clock.wallMs());
-    const renewal = before?.holderIdentity === this.#options.identity;
-    const transitions = before?.leaseTransitions ?? 0;
-    return {
-      holderIdentity: this.#options.identity,
-      leaseDurationSeconds: this.#timing.leaseDurationSeconds,
-      acquireTime:
-        renewal && parseMicroTime(before.acquireTime) !== undefined ? (before.acquireTime as string) : now,
-      renewTime: now,
-      leaseTransitions: renewal || before === undefined ? transitions : transitions + 1,
-    };
+    return heldRecord(before, {
+      identity: this.#options.identity,
+      way: this.#way,
+      durationSeconds: this.#timing.leaseDurationSeconds,
+      wallMs: this.#clock.wallMs(),
+    });
+  }
+
+  async #create(spec: LeaseSpec, timeoutMs: number): Promise<void> {
+    const {client, name, labels} = this.#options;
+    const body = {...this.#manifest(), metadata: {name, labels}, spec};
+    this.#seen.note(await client.request<Lease>('POST', this.#path, {timeoutMs, body}));
   }
 
   async #write(lease: Lease, spec: LeaseSpec, timeoutMs = 5_000): Promise<void> {
-    const body = {...this.#manifest(), metadata: lease.metadata, spec: {...lease.spec, ...spec}};
+    const body = {...this.#manifest(), metadata: lease.metadata, spec};
     const path = `${this.#path}/${this.#options.name}`;
     // Not bound to the signal: a write whose answer we don't wait for may still arrive at the server.
-    this.#observe(await this.#options.client.request<Lease>('PUT', path, {body, timeoutMs}));
+    this.#seen.note(await this.#options.client.request<Lease>('PUT', path, {body, timeoutMs}));
   }
 
   #manifest() {
     return {apiVersion: 'coordination.k8s.io/v1', kind: 'Lease'};
   }
 
-  /** Notes what the record says and, when it differs from the last time, when this process saw that. */
-  #observe(lease: Lease): void {
-    const record = JSON.stringify([lease.metadata.uid, lease.spec]);
-    if (this.#observed?.record !== record) this.#observed = {lease, record, atMs: this.#clock.monotonicMs()};
-    else this.#observed = {...this.#observed, lease};
-    this.#see(lease.spec?.holderIdentity ?? '');
+  /**
+   * Milliseconds for which the Lease is kept without a term. Nobody takes what is held, but the API server assigns it
+   * by the clocks of the wall, so a holder whose clock is wrong may not know yet that its Lease was given to us.
+   */
+  #quietMs(): number {
+    return this.#way === 'classic' ? 0 : this.#seen.predecessorMs;
   }
 
-  #see(holder: string): void {
-    if (holder !== this.#holder) this.#options.onHolder?.(holder);
-    this.#holder = holder;
-  }
-
-  /** Milliseconds until the observed holder's duration has passed under our eyes. */
-  #leftMs(): number {
-    if (!this.#observed) return 0;
-    const seconds = this.#observed.lease.spec?.leaseDurationSeconds ?? 0;
-    return this.#observed.atMs + seconds * 1000 - this.#clock.monotonicMs();
-  }
-
-  /** Waits until the holder's duration has passed, or the retry period, and less when the watch shows no holder. */
+  /** Waits until the holder's duration has passed, or the retry period, and less when the watch shows a chance. */
   async #untilWorthTrying(): Promise<void> {
     const {signal, identity} = this.#options;
     const retryMs = this.#timing.retryPeriodSeconds * 1000 * (1 + Math.random() * (JITTER - 1));
     const waited = new AbortController();
     const stop = AbortSignal.any([signal, waited.signal]);
-    const watching = this.#watchForRelease(stop)
+    const watching = this.#watchForChance(stop)
       // Without a watch a standby looks again after the retry period, as client-go does.
       .catch(() => false)
-      .then(released => (released ? undefined : delay(retryMs, stop)))
+      .then(chance => (chance ? undefined : delay(retryMs, stop)))
       .then(() => waited.abort());
-    const leftMs = this.holder === identity ? 0 : this.#leftMs();
-    await delay(this.holder !== '' && leftMs > 0 ? leftMs : retryMs, stop);
+    const leftMs = this.holder === identity ? this.#quietMs() : this.#seen.leftMs;
+    await delay(leftMs > 0 ? leftMs : retryMs, stop);
     waited.abort();
     await watching;
   }
 
-  /** Follows the Lease from the version that was read. True: it is free, or gone. */
-  async #watchForRelease(signal: AbortSignal): Promise<boolean> {
-    const {client, name} = this.#options;
-    const version = this.#observed?.lease.metadata.resourceVersion;
-    if (!version || this.holder === '') return false;
-    const query = new URLSearchParams({
-      watch: '1',
-      fieldSelector: `metadata.name=${name}`,
-      resourceVersion: version,
-    });
-    for await (const line of client.lines(`${this.#path}?${query}`, signal)) {
-      const {type, object} = JSON.parse(line) as {type: string; object: Lease};
-      if (type === 'ERROR') return false;
-      if (type === 'DELETED') {
-        // Gone is free, and nothing is left to watch: a creation that fails is tried again after the retry period.
-        this.#observed = undefined;
-        this.#see('');
-        return true;
-      }
-      this.#observe(object);
-      if (this.holder === '') return true;
+  /** Follows the Lease from the version that was read. True: it is worth to look at once. */
+  async #watchForChance(signal: AbortSignal): Promise<boolean> {
+    const {client, identity} = this.#options;
+    const lease = this.#seen.lease;
+    // A free Lease that could not be taken is tried again later; but it may be assigned.
+    if (!lease || this.holder === identity || (this.holder === '' && this.#way === 'classic')) return false;
+    for await (const next of watchOne(client, this.#path, lease, signal)) {
+      this.#seen.note(next);
+      // Gone is free, and nothing is left to watch: a creation that fails is tried again after the retry period.
+      if (this.holder === '' || this.holder === identity) return true;
     }
     return false;
   }

@@ -615,7 +615,23 @@ test('a release of what somebody else has taken since is refused and changes not
   await me.lead();
   await me.stop();
   api.expect(PUT, refusal(409, 'Conflict'));
+  api.expect(GET, json(heldBy('other', 3)));
+  await me.election.release();
+  t.is(me.election.holder, 'other');
+});
+
+test('a release is tried once more when somebody wrote and did not take the Lease', async t => {
+  const api = await ApiServer.start(t);
+  api.expect(GET, json(released(1)));
+  api.expect(PUT, stored(2));
+  const me = candidate(t, api, PATIENT);
+  await me.lead();
+  await me.stop();
+  api.expect(PUT, refusal(409, 'Conflict'));
+  api.expect(GET, json(heldBy('me', 3, {leaseTransitions: 5})));
+  const again = api.expect(PUT, refusal(409, 'Conflict'));
   await t.throwsAsync(me.election.release(), {instanceOf: ApiError});
+  t.is(((await again.received).body as Lease).metadata.resourceVersion, '3');
 });
 
 test('a standby releases nothing', async t => {
