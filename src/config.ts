@@ -4,8 +4,10 @@ import {hostname} from 'node:os';
 import {Command, CommanderError, InvalidArgumentError, Option} from 'commander';
 import {type Catalogue, KNOWN} from './core/catalogue.ts';
 import {hashOf} from './core/hash.ts';
+import {ELECTION_WAYS, type ElectionWay} from './core/plan-election.ts';
 import {messageOf, UsageError} from './errors.ts';
 import {loadCatalogue} from './runtime/catalogue-file.ts';
+import {CANDIDATE_NAME} from './runtime/candidacy.ts';
 import {checkTiming, DEFAULT_TIMING, type ElectionTiming} from './runtime/election.ts';
 import {LOG_FORMATS, LOG_LEVELS} from './telemetry/log.ts';
 
@@ -15,6 +17,7 @@ export type Config = {
   readonly namespace: string;
   readonly ownLeaseName: string;
   readonly identity: string;
+  readonly election: ElectionWay;
   readonly timing: ElectionTiming;
   readonly workers: number;
   readonly heartbeatPollSeconds: number;
@@ -34,6 +37,7 @@ type Flags = {
   namespace: string;
   deploymentName: string;
   identity: string;
+  leaderElection: ElectionWay;
   leaseDurationSeconds: number;
   renewDeadlineSeconds: number;
   retryPeriodSeconds: number;
@@ -71,11 +75,12 @@ export function parseConfig(argv: readonly string[]): Settings | undefined {
   const flags = command.opts<Flags>();
   const {leaseDurationSeconds, renewDeadlineSeconds, retryPeriodSeconds} = flags;
   const timing = {leaseDurationSeconds, renewDeadlineSeconds, retryPeriodSeconds};
-  checkFlags(timing);
+  checkFlags(timing, flags);
   return Object.freeze({
     namespace: flags.namespace,
     ownLeaseName: ownLeaseName(flags.deploymentName),
     identity: flags.identity,
+    election: flags.leaderElection,
     timing,
     workers: flags.workers,
     heartbeatPollSeconds: flags.heartbeatPollSeconds,
@@ -88,12 +93,18 @@ export function parseConfig(argv: readonly string[]): Settings | undefined {
   });
 }
 
-function checkFlags(timing: ElectionTiming): void {
+function checkFlags(timing: ElectionTiming, {identity, leaderElection}: Flags): void {
   try {
     checkTiming(timing);
   } catch (error) {
     const flags = '--lease-duration-seconds, --renew-deadline-seconds, --retry-period-seconds';
     throw new UsageError(`${flags}: ${messageOf(error)}`);
+  }
+  // The API server makes the name of the candidate the holder, so both are one.
+  if (leaderElection === 'coordinated' && !CANDIDATE_NAME.test(identity)) {
+    throw new UsageError(
+      `--identity: ${identity} can't be the name of a LeaseCandidate; write letters, digits, -, _ and .`,
+    );
   }
 }
 
@@ -123,6 +134,9 @@ function electionFlags(): Option[] {
     name('--namespace <name>', 'namespace of our own Lease', 'leasepolicy-system'),
     name('--deployment-name <name>', 'Deployment whose replicas share the Lease', 'leasepolicy'),
     name('--identity <text>', 'holder that we write into our Lease', identity, '<host name>_<uuid>'),
+    text('--leader-election <way>', 'coordinated lets the API server choose', 'classic').choices(
+      ELECTION_WAYS,
+    ),
     count('--lease-duration-seconds <n>', 'when standbys take over', leaseDurationSeconds, 1, 86_400),
     number('--renew-deadline-seconds <n>', 'when a leader that can not renew gives up', renewDeadlineSeconds),
     number('--retry-period-seconds <n>', 'between two renewals', retryPeriodSeconds),

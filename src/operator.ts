@@ -2,7 +2,7 @@
 import framework, {type ResourceEvent, type ResourceEventType, type ResourceMeta} from '@dot-i/k8s-operator';
 import type {KubernetesObject} from '@kubernetes/client-node';
 import {GROUP, type KubeObject, LABELS, VERSION} from './api/objects.ts';
-import type {Config} from './config.ts';
+import {type Config, PRODUCT_VERSION} from './config.ts';
 import {accessController} from './controllers/access.ts';
 import {admissionController} from './controllers/admission.ts';
 import {candidatesController} from './controllers/candidates.ts';
@@ -21,6 +21,7 @@ import type {WatchRequest} from './controllers/watch-request.ts';
 import {workloadController} from './controllers/workload.ts';
 import {type Counted, World} from './controllers/world.ts';
 import {ApiError, messageOf} from './errors.ts';
+import {Candidacy} from './runtime/candidacy.ts';
 import {ApiClient} from './runtime/client.ts';
 import {systemClock} from './runtime/clock.ts';
 import {LeaderElection, type Term} from './runtime/election.ts';
@@ -211,19 +212,22 @@ export class LeasePolicyOperator extends framework.default {
   }
 
   #newElection(): LeaderElection {
-    const {namespace, ownLeaseName: name, identity, timing} = this.#config;
+    const {namespace, ownLeaseName: name, identity, timing, election} = this.#config;
+    const shared = {client: this.#client, namespace, identity, labels: {[LABELS.managedBy]: 'leasepolicy'}};
+    const onProblem = (error: Error) =>
+      this.#log.warn(`leader election: ${error.message}${namespaceHint(error, namespace)}`);
+    const {retryPeriodSeconds} = timing;
+    const candidate = {...shared, leaseName: name, version: PRODUCT_VERSION, retryPeriodSeconds, onProblem};
     return new LeaderElection({
-      client: this.#client,
-      namespace,
+      ...shared,
       name,
-      identity,
       timing,
-      labels: {[LABELS.managedBy]: 'leasepolicy'},
+      ...(election === 'coordinated' ? {candidacy: new Candidacy(candidate)} : {}),
       signal: this.#end.signal,
       onHolder: holder =>
         this.#log.info(holder ? 'leader seen' : 'no leader', {lease: `${namespace}/${name}`, holder}),
-      onProblem: error =>
-        this.#log.warn(`leader election: ${error.message}${namespaceHint(error, namespace)}`),
+      onFallback: reason => this.#log.warn(`leader election goes the classic way: ${reason}`),
+      onProblem,
     });
   }
 

@@ -33,6 +33,7 @@ test('the defaults', t => {
   t.like(config, {
     namespace: 'leasepolicy-system',
     ownLeaseName: 'leasepolicy-d704b00044',
+    election: 'classic',
     timing: {leaseDurationSeconds: 15, renewDeadlineSeconds: 10, retryPeriodSeconds: 2},
     workers: 64,
     httpHost: '',
@@ -61,6 +62,7 @@ test('every flag is taken', t => {
   const flags = {
     '--namespace': 'ops',
     '--identity': 'me',
+    '--leader-election': 'coordinated',
     '--lease-duration-seconds': '60',
     '--renew-deadline-seconds': '40.5',
     '--retry-period-seconds': '0.5',
@@ -74,6 +76,7 @@ test('every flag is taken', t => {
   t.like(parseConfig(Object.entries(flags).flat()), {
     namespace: 'ops',
     identity: 'me',
+    election: 'coordinated',
     timing: {leaseDurationSeconds: 60, renewDeadlineSeconds: 40.5, retryPeriodSeconds: 0.5},
     workers: 8,
     httpHost: '127.0.0.1',
