@@ -1,5 +1,8 @@
-/** Bundles the operator into one file, dist/leasepolicy.mjs, which runs without node_modules. */
-import {renameSync} from 'node:fs';
+/**
+ * Bundles the operator into one file, dist/leasepolicy.mjs, which runs without node_modules. With a version as its
+ * argument it makes what another release would be, dist/leasepolicy-<version>.mjs, for tests of an upgrade.
+ */
+import {readFileSync, renameSync} from 'node:fs';
 import {build, type Plugin} from 'esbuild';
 
 /**
@@ -33,7 +36,20 @@ const leaveOut: Plugin = {
   },
 };
 
-const unfinished = `dist/.leasepolicy-${process.pid}.mjs`;
+const [version] = process.argv.slice(2);
+const name = version ? `leasepolicy-${version}` : 'leasepolicy';
+
+const otherVersion: Plugin = {
+  name: 'other-version',
+  setup(bundle) {
+    bundle.onLoad({filter: /\/src\/config\.ts$/}, ({path}) => ({
+      contents: readFileSync(path, 'utf8').replace(/(PRODUCT_VERSION = ')[^']+/, `$1${version}`),
+      loader: 'ts',
+    }));
+  },
+};
+
+const unfinished = `dist/.${name}-${process.pid}.mjs`;
 await build({
   entryPoints: ['src/main.ts'],
   outfile: unfinished,
@@ -41,7 +57,7 @@ await build({
   platform: 'node',
   format: 'esm',
   target: 'node24',
-  plugins: [leaveOut],
+  plugins: version ? [leaveOut, otherVersion] : [leaveOut],
   // Names stay for stack traces; source text that is never run still costs memory, so white space goes.
   minifyWhitespace: true,
   minifySyntax: true,
@@ -49,4 +65,4 @@ await build({
   logLevel: 'warning',
 });
 // At once: an operator that starts meanwhile reads the old bundle or the new one.
-renameSync(unfinished, 'dist/leasepolicy.mjs');
+renameSync(unfinished, `dist/${name}.mjs`);

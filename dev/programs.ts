@@ -90,20 +90,25 @@ export class Program {
   }
 }
 
-let bundled: Promise<string[]> | undefined;
+const bundled = new Map<string, Promise<string[]>>();
 
-/** The command of npm start, after its bundle was made. */
-export function operatorCommand(): Promise<string[]> {
-  bundled ??= bundle();
-  return bundled;
+/** The command of npm start, after its bundle was made; with a version, as another release. */
+export function operatorCommand(version = ''): Promise<string[]> {
+  const command = bundled.get(version) ?? bundle(version);
+  bundled.set(version, command);
+  return command;
 }
 
-async function bundle(): Promise<string[]> {
-  await promisify(execFile)(process.execPath, ['dev/bundle.ts'], {cwd: ROOT});
+async function bundle(version: string): Promise<string[]> {
+  await promisify(execFile)(process.execPath, ['dev/bundle.ts', version], {cwd: ROOT});
   const {scripts} = JSON.parse(await readFile(path.join(ROOT, 'package.json'), 'utf8')) as {
     scripts: {start: string};
   };
-  return [process.execPath, ...scripts.start.split(' ').slice(2)];
+  const args = scripts.start.split(' ').slice(2);
+  return [
+    process.execPath,
+    ...args.map(each => (version ? each.replace(/\.mjs$/, `-${version}.mjs`) : each)),
+  ];
 }
 
 /** Starts the operator as npm start does, with any free port for its endpoints. */
@@ -111,8 +116,9 @@ export async function startOperator(
   kubeconfig: string,
   flags: readonly string[] = [],
   name = 'operator',
+  version?: string,
 ): Promise<Program> {
-  const [command = '', ...args] = await operatorCommand();
+  const [command = '', ...args] = await operatorCommand(version);
   const fixed = ['--http-port', '0', '--http-host', '127.0.0.1', '--log-format', 'json', '--identity', name];
   return new Program(name, command, [...args, ...fixed, ...flags], {KUBECONFIG: kubeconfig});
 }

@@ -30,6 +30,8 @@ export interface ClusterOptions {
   readonly featureGates?: Readonly<Record<string, boolean>>;
   /** API versions to serve or not, as in `{'coordination.k8s.io/v1beta1': true}`. */
   readonly runtimeConfig?: Readonly<Record<string, boolean>>;
+  /** Leader election by the API server's choice: LeaseCandidates are served, and what assigns Leases runs. */
+  readonly coordinated?: boolean;
   /** Further flags of the API server, as in `{'emulated-version': '1.35'}`. */
   readonly apiServerFlags?: Readonly<Record<string, string>>;
   /** `true` logs the metadata of every write; a string is the path of an audit policy. */

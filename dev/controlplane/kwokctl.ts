@@ -20,6 +20,12 @@ const writesOnly = {
   rules: [{level: 'None', verbs: ['get', 'list', 'watch']}, {level: 'Metadata'}],
 };
 
+/** The gate alone is not enough: what assigns Leases reads candidates of this version. */
+const COORDINATED = {
+  featureGates: {CoordinatedLeaderElection: true},
+  runtimeConfig: {'coordination.k8s.io/v1beta1': true},
+};
+
 const logTailLines = 15;
 
 /** Writes the configuration that every later `kwokctl` call for this cluster uses. */
@@ -28,6 +34,7 @@ export async function writeConfig(place: Place, firstPort: number, options: Clus
   if (options.auditPolicy === true) await writeFile(auditPolicy, JSON.stringify(writesOnly));
   const policyFile =
     options.auditPolicy === true ? auditPolicy : options.auditPolicy && path.resolve(options.auditPolicy);
+  const coordinated = options.coordinated ? COORDINATED : undefined;
   const config = {
     apiVersion: 'config.kwok.x-k8s.io/v1alpha1',
     kind: 'KwokctlConfiguration',
@@ -38,8 +45,8 @@ export async function writeConfig(place: Place, firstPort: number, options: Clus
       ...programPaths(place.binaries),
       ...ports(firstPort),
       ...disabled(options),
-      kubeFeatureGates: settings(options.featureGates),
-      kubeRuntimeConfig: settings(options.runtimeConfig),
+      kubeFeatureGates: settings({...coordinated?.featureGates, ...options.featureGates}),
+      kubeRuntimeConfig: settings({...coordinated?.runtimeConfig, ...options.runtimeConfig}),
       kubeAuditPolicy: policyFile || '',
     },
     componentsPatches: [
