@@ -126,6 +126,35 @@ test.serial('a right to grant that was taken and given back heals', async t => {
   t.pass();
 });
 
+test.serial('in coordinated election every verb on candidates is used, and no other', async t => {
+  t.timeout(120_000);
+  const stage = await setUp(t, {coordinated: true});
+  await grantWidgets(stage);
+  const operator = await stage.start('--leader-election=coordinated');
+  await operator.line('leading', leading);
+  const kubectl = (...args: string[]) => stage.kubectl([...args, '--namespace', SYSTEM]);
+  const [candidate = ''] = (await kubectl('get', 'leasecandidates', '--output=name')).trim().split('\n');
+  await kubectl(
+    'patch',
+    candidate,
+    '--type=merge',
+    `--patch=${JSON.stringify({spec: {pingTime: microTime()}})}`,
+  );
+  await kubectl('delete', candidate);
+  await eventually('it stands again', () => kubectl('get', candidate));
+  t.is(await operator.stop(), 0);
+
+  const aboutCandidates = (texts: string[]) => texts.filter(each => /leasecandidates/.test(each)).sort();
+  const used = new Set((await requestsOf(stage)).flatMap(usages));
+  t.deepEqual(aboutCandidates([...used]), CANDIDACY.toSorted());
+  t.deepEqual(aboutCandidates([...(await grants(stage))]), CANDIDACY.toSorted());
+  t.deepEqual(await refusals(stage), []);
+  t.deepEqual(
+    operator.lines.filter(line => /leader election/.test(String(line.message))),
+    [],
+  );
+});
+
 test.serial(
   'two rights are never used by a request, and the API server asks for them all the same',
   async t => {
@@ -285,7 +314,7 @@ async function turnsPartsOff(t: ExecutionContext, stage: Stage): Promise<void> {
 }
 
 async function renamesWithoutTwoLeaders(t: ExecutionContext, stage: Stage): Promise<void> {
-  const now = new Date().toISOString().replace('Z', '000Z');
+  const now = microTime();
   const held = {leaseDurationSeconds: 60, leaseTransitions: 1, acquireTime: now, renewTime: now};
   await patchLease(stage, 'shop-deployment-api', {...held, holderIdentity: 'api-0'});
   await stage.apply(shopPolicy({prefix: 'store'}));
@@ -359,8 +388,14 @@ const FOR_EVERYBODY = 'create authentication.k8s.io/selfsubjectreviews by Cluste
 /** The right to update all Leases, which is there to be granted on, covers this one; without it this is used. */
 const RENEWS_ITS_OWN = 'update coordination.k8s.io/leases by Role leasepolicy-election';
 
+/** For --leader-election=coordinated alone. */
+const CANDIDACY = ['create', 'delete', 'list', 'update', 'watch'].map(
+  verb => `${verb} coordination.k8s.io/leasecandidates by Role leasepolicy-election`,
+);
+
 /** Granted, and not to be seen in the audit log; other tests here prove that they are needed. */
 const NEVER_ASKED = [
+  ...CANDIDACY,
   RENEWS_ITS_OWN,
   'get leasepolicy.dev/leaseregistries by ClusterRole leasepolicy-operator',
 ];
@@ -430,14 +465,14 @@ type List<T> = {items: T[]};
 
 async function setUp(
   t: ExecutionContext,
-  {mayGrant = true} = {},
-): Promise<Stage & {start: () => Promise<Program>}> {
+  {mayGrant = true, coordinated = false} = {},
+): Promise<Stage & {start: (...flags: string[]) => Promise<Program>}> {
   const directory = await mkdtemp(path.join(tmpdir(), 'leasepolicy-rbac-'));
   t.teardown(() => rm(directory, {recursive: true, force: true}));
   const auditPolicy = path.join(directory, 'audit-policy.json');
   await writeFile(auditPolicy, JSON.stringify(AUDIT_POLICY));
   // With the controller manager, which fills in aggregated roles; without a node the Deployment's Pods never run.
-  const stage = await setStage(t, {components: 'all', auditPolicy});
+  const stage = await setStage(t, {components: 'all', auditPolicy, coordinated});
   t.teardown(async () => {
     if (!t.passed) t.log('refused:', await refusals(stage));
   });
@@ -447,9 +482,9 @@ async function setUp(
   const kubeconfig = path.join(directory, 'kubeconfig.json');
   await writeFile(kubeconfig, await kubeconfigOf(stage));
   let count = 0;
-  const start = async () => {
+  const start = async (...flags: string[]) => {
     count += 1;
-    const program = await startOperator(kubeconfig, ['--log-level=debug'], `operator-${count}`);
+    const program = await startOperator(kubeconfig, ['--log-level=debug', ...flags], `operator-${count}`);
     t.teardown(() => program.stop('SIGKILL'));
     return program;
   };
@@ -538,8 +573,10 @@ async function populate({apply}: Stage): Promise<void> {
 /** The Leases of these workloads. */
 const MADE = ['shop-daemonset-agent', 'shop-deployment-api', 'shop-statefulset-db', 'shop-widget-gear'];
 
+const microTime = () => new Date().toISOString().replace('Z', '000Z');
+
 function leaseObject(name: string, holderIdentity: string) {
-  const now = new Date().toISOString().replace('Z', '000Z');
+  const now = microTime();
   const record = {leaseDurationSeconds: 1, leaseTransitions: 3, acquireTime: now, renewTime: now};
   return {
     apiVersion: 'coordination.k8s.io/v1',
