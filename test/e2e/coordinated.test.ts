@@ -38,7 +38,11 @@ test.serial(
     await again.stop('SIGKILL');
     await leads(newer, 3, 60_000);
     t.is(await newer.stop(), 0);
-    t.deepEqual(await candidates(stage), {again: OLDER}, 'the API server collects what was killed');
+    t.deepEqual(
+      await candidates(stage),
+      {again: OLDER},
+      'what was killed stays until the API server collects it',
+    );
     t.is((await specOf(stage))?.holderIdentity, '');
 
     const story = [newer, older, again].flatMap(each => termsOf(each, killedMs)).sort(byBegin);
