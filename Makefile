@@ -8,7 +8,7 @@ export PATH := $(CURDIR)/node_modules/.bin:$(PATH)
 INSTALLED := node_modules/.package-lock.json
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test bench crds format build cluster-up cluster-down clean
+.PHONY: help setup demo test bench crds rules format build cluster-up cluster-down clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -31,6 +31,9 @@ bench: setup ## measure against a controller-runtime operator
 
 crds: setup ## write crds/ from the schemas in src/api
 	@$(NODE) dev/crds.ts
+
+rules: setup ## write config/monitoring/prometheusrule.yaml from rules.yaml
+	@$(NODE) dev/rules.ts
 
 format: setup ## format the sources and fix what can be fixed
 	$(BIOME) check --write .

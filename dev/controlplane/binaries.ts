@@ -3,7 +3,7 @@ import {createHash} from 'node:crypto';
 import {existsSync} from 'node:fs';
 import {readdir, readFile} from 'node:fs/promises';
 import path from 'node:path';
-import {cacheFolder, goBuild, requireGo} from './go.ts';
+import {cacheFolder, type GoBuild, goBuild, requireGo} from './go.ts';
 import {withLock} from './lock.ts';
 import {type Report, toStderr} from './process.ts';
 
@@ -57,18 +57,46 @@ export async function kubernetesVersion(): Promise<string> {
  * the executable's path, whose last element is `name`. Sources are its go.mod, go.sum and *.go files.
  * Rejects as `ensureBinaries` does.
  */
-export async function buildGoProgram(
+export function buildGoProgram(
   moduleDirectory: string,
   name: string,
   report: Report = toStderr,
   signal?: AbortSignal,
 ): Promise<string> {
-  const folder = cacheFolder('programs', `${name}-${await sourceKey(moduleDirectory)}`);
+  return buildOnce({module: moduleDirectory, package: '.', title: name}, name, report, signal);
+}
+
+/**
+ * Builds the one tool that the go.mod in `moduleDirectory` names, and returns the executable's path.
+ * Its cache and its errors are those of `buildGoProgram`.
+ */
+export async function buildGoTool(
+  moduleDirectory: string,
+  report: Report = toStderr,
+  signal?: AbortSignal,
+): Promise<string> {
+  const goMod = await readFile(path.join(moduleDirectory, 'go.mod'), 'utf8');
+  const tool = /^tool (\S+)$/m.exec(goMod)?.[1];
+  if (!tool) throw new Error(`the go.mod of ${path.basename(moduleDirectory)} names no tool`);
+  const name = path.posix.basename(tool);
+  const title = `${name}, which takes minutes once`;
+  return buildOnce({module: moduleDirectory, package: tool, title}, name, report, signal);
+}
+
+async function buildOnce(
+  build: Pick<GoBuild, 'module' | 'package' | 'title'>,
+  name: string,
+  report: Report,
+  signal?: AbortSignal,
+): Promise<string> {
+  const folder = cacheFolder('programs', `${name}-${await sourceKey(build.module)}`);
   const output = path.join(folder, name);
   if (existsSync(output)) return output;
-  const build = {module: moduleDirectory, package: '.', output, ldflags: '-s -w', title: name};
-  await requireGo(moduleDirectory, signal);
-  await withLock(`${folder}.lock`, () => goBuild(build, report, signal), {signal});
+  await requireGo(build.module, signal);
+  await withLock(`${folder}.lock`, () => goBuild({...build, output, ldflags: '-s -w'}, report, signal), {
+    signal,
+    onWait: pid => report(`process ${pid} is building ${name}; waiting for it`),
+  });
   return output;
 }
 
