@@ -3,6 +3,7 @@ import {spawn} from 'node:child_process';
 import {createInterface} from 'node:readline';
 import {ensureBinaries} from './controlplane/binaries.ts';
 import {operatorCommand, ROOT} from './programs.ts';
+import {ensurePromtool} from './promtool/promtool.ts';
 
 type Count = {passed: number; failed: number};
 type Check = {name: string; command: readonly string[]};
@@ -14,12 +15,14 @@ const CHECKS: readonly Check[] = [
   {name: 'format and lint', command: ['biome', 'check', '--error-on-warnings', '.']},
   {name: 'types', command: ['tsc', '-p', '.']},
   {name: 'crds in step with src/api', command: ['node', 'dev/crds.ts', '--check']},
+  {name: 'PrometheusRule in step with rules.yaml', command: ['node', 'dev/rules.ts', '--check']},
   {name: 'format of the Go programs', command: ['sh', '-c', `test -z "$(gofmt -l ${GO_MODULES})"`]},
 ];
 
 /** End to end, few at a time: each test has a control plane of its own. */
 const SUITES: readonly Check[] = [
   {name: 'core and runtime', command: ['ava', 'test/core/**', 'test/runtime/**', 'test/*.test.ts']},
+  {name: 'monitoring', command: ['ava', '--concurrency=2', 'test/monitoring/**']},
   {name: 'end to end', command: ['ava', '--concurrency=2', 'test/e2e/**']},
 ];
 
@@ -58,6 +61,7 @@ async function suite({name, command}: Check): Promise<Count> {
 
 // Set-up first, so that no test's time limit pays for it.
 await ensureBinaries();
+await ensurePromtool();
 await operatorCommand();
 const total: Count = {passed: 0, failed: 0};
 for (const [list, runOne] of [[CHECKS, check] as const, [SUITES, suite] as const]) {
