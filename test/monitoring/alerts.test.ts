@@ -1,6 +1,6 @@
 /** Each alert fires once for its fault, and for no other, in spite of a change of leader meanwhile. */
 import test from 'ava';
-import {onlyFiringAt, quietAt, testRules} from '../support/promtool.ts';
+import {onlyFiringAt, quietAt, sentAlert, testRules} from '../support/promtool.ts';
 import {type Alert, alerts} from './rules.ts';
 import {
   A,
@@ -163,8 +163,18 @@ for (const each of CASES) {
   test(each.title ?? `${each.alert} fires once`, async t => {
     const alert = alerts.find(({alert: name}) => name === each.alert);
     if (!alert) return t.fail(`no rule for ${each.alert}`);
-    t.is(await testRules(seriesOf(scenarioOf(each)), expectations(each, alert)), '');
+    const series = seriesOf(scenarioOf(each));
+    t.is(await testRules(series, expectations(each, alert)), '');
+    const sent = await sentAlert(series, LAST * 60, each.alert);
+    t.regex(sent, new RegExp(`alertname="${each.alert}"`));
+    t.notRegex(sent, /error expanding|<no value>|%!/);
+    for (const name of namesIn(each.readings ?? [])) t.regex(sent, new RegExp(`[" ]${name}[",\\\\ ]`));
   });
+}
+
+/** Those that an alert must name: policies, controllers, watched resources. */
+function namesIn(readings: readonly Reading[]): string[] {
+  return readings.flatMap(({series}) => /\b(?:policy|controller|resource)="([^"]+)"/.exec(series)?.[1] ?? []);
 }
 
 test('every alert has a case', t => {
@@ -216,4 +226,24 @@ test('what a former leader said in a bad moment raises no alarm', async t => {
   ];
   const scenario = scenarioOf({alert: '', readings});
   t.is(await testRules(seriesOf(scenario), [...halfMinutes(0, END)].map(quietAt)), '');
+});
+
+test('a change of leader while an alert is pending does not delay it', async t => {
+  const readings = [finding('payments', 'Flapping', during(1))];
+  const scenario = scenarioOf({alert: 'LeaseFlapping', readings, leads: handOverAt(FAULT + 3)});
+  const expected = halfMinutes(FAULT + 6, LAST).map(seconds =>
+    onlyFiringAt(seconds, 'LeaseFlapping', 'warning'),
+  );
+  t.is(await testRules(seriesOf(scenario), [...expected]), '');
+});
+
+test('an alert goes on while nobody leads for four minutes', async t => {
+  const readings = [finding('payments', 'Flapping', during(1))];
+  const leads = (instance: string, minute: number) =>
+    instance === A && (minute < CHANGE || minute >= CHANGE + 4);
+  const expected = halfMinutes(FAULT + 7, LAST).map(seconds =>
+    onlyFiringAt(seconds, 'LeaseFlapping', 'warning'),
+  );
+  const scenario = scenarioOf({alert: 'LeaseFlapping', readings, leads});
+  t.is(await testRules(seriesOf(scenario), [...expected]), '');
 });

@@ -27,26 +27,29 @@ export async function promtool(args: readonly string[], input?: string): Promise
 }
 
 /** Runs the rules over the series. Returns what is not as expected in promtool's words, or nothing. */
-export async function testRules(
+export function testRules(
   input: readonly Series[],
   expectations: readonly Expectation[],
   stepSeconds = STEP_SECONDS,
 ): Promise<string> {
-  const tests = {
-    rule_files: [RULES],
-    evaluation_interval: `${stepSeconds}s`,
-    tests: [
-      {
-        interval: `${stepSeconds}s`,
-        input_series: input,
-        promql_expr_test: expectations.map(({atSeconds, expr, samples}) => ({
-          expr,
-          eval_time: `${atSeconds}s`,
-          exp_samples: samples,
-        })),
-      },
-    ],
-  };
+  const promql = expectations.map(({atSeconds, expr, samples}) => ({
+    expr,
+    eval_time: `${atSeconds}s`,
+    exp_samples: samples,
+  }));
+  return runTest({input_series: input, promql_expr_test: promql}, stepSeconds);
+}
+
+/** An alert's labels and annotations as they would be sent at this time, or nothing while it does not fire. */
+export function sentAlert(input: readonly Series[], atSeconds: number, alert: string): Promise<string> {
+  // What promtool did not expect it prints.
+  const none = {alertname: alert, eval_time: `${atSeconds}s`, exp_alerts: []};
+  return runTest({input_series: input, alert_rule_test: [none]}, STEP_SECONDS);
+}
+
+async function runTest(body: object, stepSeconds: number): Promise<string> {
+  const interval = `${stepSeconds}s`;
+  const tests = {rule_files: [RULES], evaluation_interval: interval, tests: [{interval, ...body}]};
   const folder = await mkdtemp(path.join(tmpdir(), 'leasepolicy-rules-'));
   try {
     const file = path.join(folder, 'test.yaml');
