@@ -274,6 +274,10 @@ test.serial(
   },
 );
 
+const UNLABELLED_AND_WEAKER = JSON.stringify({
+  metadata: {labels: null},
+  spec: {validationActions: ['Audit']},
+});
 const NAMES_BINDING = 'ValidatingAdmissionPolicyBinding/leasepolicy-names-payments';
 
 async function mendsEdits(
@@ -325,6 +329,10 @@ async function mendsEdits(
     ['no binding', ['delete', BINDINGS, name]],
     ['no policy', ['delete', VAP, name]],
     ['no labels', ['label', VAP, name, `${LABELS.managedBy}-`, `${LABELS.policy}-`]],
+    [
+      'no labels, and another action',
+      ['patch', BINDINGS, name, '--type=merge', '-p', UNLABELLED_AND_WEAKER, manager],
+    ],
     ['no policy in the labels', ['label', BINDINGS, name, `${LABELS.policy}-`]],
     ['another policy in the labels', ['label', BINDINGS, name, `${LABELS.policy}=other`, '--overwrite']],
     [

@@ -92,7 +92,9 @@ const grant: Rendered = {
   annotations: {'leasepolicy.dev/until-holder': 'api-0'},
   content: {roleRef: {kind: 'Role', name: 'x'}, subjects: [{name: 'a'}]},
 };
-const CHECK = '/apis/admissionregistration.k8s.io/v1/validatingadmissionpolicies/leasepolicy-names-payments';
+const CHECKS = '/apis/admissionregistration.k8s.io/v1/validatingadmissionpolicies';
+const CHECK = `${CHECKS}/leasepolicy-names-payments`;
+const NAMED_CHECK = 'fieldSelector=metadata.name%3Dleasepolicy-names-payments';
 const GRANT =
   '/apis/rbac.authorization.k8s.io/v1/namespaces/shop/rolebindings/leasepolicy-payments-14c2529eb4';
 const applyObject: ApplyObject = {type: 'applyObject', policy: 'payments', rendered: check, uid: undefined};
@@ -109,6 +111,15 @@ const deleteObject: DeleteObject = {
 const live = (rendered: Rendered, more: object = {}) => {
   const {metadata, ...rest} = manifest(rendered);
   return {...rest, metadata: {...metadata, uid: 'uid-6', resourceVersion: '12'}, ...more};
+};
+/** The metadata of one that somebody else has made, for a policy of our name that is gone. */
+const OF_ANOTHER = {
+  metadata: {
+    name: check.name,
+    uid: 'uid-8',
+    resourceVersion: '12',
+    ownerReferences: [{...check.owner, uid: 'uid-4'}],
+  },
 };
 const emitEvent: Action = {
   type: 'emitEvent',
@@ -282,6 +293,7 @@ test('a new object is applied without force and without a uid: it may be that of
 test('an object that somebody else manages under our name is left alone', async t => {
   const api = await ApiServer.start(t);
   api.expect(`PATCH ${CHECK}?${MANAGER}`, refusal(409, 'Conflict', 'conflict with "kubectl"'));
+  api.expect(`GET ${CHECKS}?${NAMED_CHECK}`, json({items: [live(check, OF_ANOTHER)]}));
   const {options, told} = writer(api);
   const error = await refused(t, [applyObject, writeStatus], options);
   t.is(error.reason, 'NotOurs');
@@ -290,9 +302,43 @@ test('an object that somebody else manages under our name is left alone', async 
   t.deepEqual(told.done, []);
 });
 
+test('an object that was edited until the caches lost it is ours by its owner, and is mended by force', async t => {
+  const api = await ApiServer.start(t);
+  const {metadata} = manifest(check);
+  const {labels: _, ...unlabelled} = {...metadata, uid: 'uid-8', resourceVersion: '13'};
+  const edited = {...live(check, {spec: {failurePolicy: 'Ignore'}}), metadata: unlabelled};
+  api.expect(`PATCH ${CHECK}?${MANAGER}`, refusal(409, 'Conflict', 'conflict with "kubectl-edit"'));
+  const look = api.expect(`GET ${CHECKS}?${NAMED_CHECK}`, json({items: [edited]}));
+  const mending = api.expect(`PATCH ${CHECK}?${MANAGER}&force=true`, json(live(check)));
+  const {options, told} = writer(api);
+  await apply([applyObject], options);
+  t.is((await look.received).query.get('fieldSelector'), `metadata.name=${check.name}`);
+  const {body, headers} = await mending.received;
+  t.is(headers['content-type'], 'application/apply-patch+yaml');
+  t.deepEqual((body as KubeObject).metadata, {...metadata, uid: 'uid-8', resourceVersion: '13'});
+  t.deepEqual(told.done, ['applyObject']);
+});
+
+test('what was added to an object that the caches lost is replaced on that very object', async t => {
+  const api = await ApiServer.start(t);
+  const grants = GRANT.slice(0, GRANT.lastIndexOf('/'));
+  const added = {subjects: [{name: 'a'}, {name: 'intruder'}]};
+  api.expect(`PATCH ${GRANT}?${MANAGER}`, refusal(409, 'Conflict', 'conflict with "kubectl-edit"'));
+  api.expect(
+    `GET ${grants}?fieldSelector=metadata.name%3D${grant.name}`,
+    json({items: [live(grant, added)]}),
+  );
+  api.expect(`PATCH ${GRANT}?${MANAGER}&force=true`, refusal(422, 'Invalid'));
+  const replacing = api.expect(`PATCH ${GRANT}?${MANAGER}`, json(live(grant)));
+  await apply([{...applyObject, rendered: grant}], writer(api).options);
+  const {body} = await replacing.received;
+  t.deepEqual((body as object[])[0], {op: 'test', path: '/metadata/uid', value: 'uid-6'});
+});
+
 test('of several objects one that is refused keeps only its binding from being made', async t => {
   const api = await ApiServer.start(t);
   api.expect(`PATCH ${CHECK}?${MANAGER}`, refusal(409, 'Conflict', 'conflict with "kubectl"'));
+  api.expect(`GET ${CHECKS}?${NAMED_CHECK}`, json({items: [live(check, OF_ANOTHER)]}));
   api.expect(`PATCH ${GRANT}?${MANAGER}`, json(live(grant)));
   const binding: Rendered = {
     ...check,
@@ -313,8 +359,9 @@ test("a Role that is somebody else's is not bound", async t => {
     name: 'leasepolicy-x',
     content: {roleRef: {kind: 'Role', name: 'leasepolicy-x'}, subjects: []},
   };
-  const roles = '/apis/rbac.authorization.k8s.io/v1/namespaces/shop/roles/leasepolicy-x';
-  api.expect(`PATCH ${roles}?${MANAGER}`, refusal(409, 'Conflict', 'conflict with "kubectl"'));
+  const roles = '/apis/rbac.authorization.k8s.io/v1/namespaces/shop/roles';
+  api.expect(`PATCH ${roles}/leasepolicy-x?${MANAGER}`, refusal(409, 'Conflict', 'conflict with "kubectl"'));
+  api.expect(`GET ${roles}?fieldSelector=metadata.name%3Dleasepolicy-x`, json({items: []}));
   const {options, told} = writer(api);
   const actions = [role, binding].map(rendered => ({...applyObject, rendered}));
   t.is((await refused(t, actions, options)).reason, 'NotOurs');
