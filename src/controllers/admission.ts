@@ -11,6 +11,7 @@ export const admissionController: Controller<AdmissionObservation> = {
     const row = world.policies.get(policy);
     return {
       rules: row && !row.terminating ? world.rules.get(policy) : undefined,
+      isTerminating: row?.terminating === true,
       context: row && contextOf(policy, row.uid, world),
       problems: world.rendered.problems,
       live: [...world.rendered.ofPolicy(policy)],

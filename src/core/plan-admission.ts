@@ -16,6 +16,8 @@ export type KindProblems = ReadonlyMap<RenderedKind, KindProblem>;
 export type AdmissionObservation = {
   /** Undefined when the policy is gone, is about to go, or has no version in force. */
   readonly rules: Rules | undefined;
+  /** Whether the policy is about to go: a finalizer may keep it for long. */
+  readonly isTerminating: boolean;
   readonly context: AdmissionContext | undefined;
   readonly problems: KindProblems;
   readonly live: readonly RenderedView[];
@@ -25,8 +27,12 @@ export type AdmissionObservation = {
 export type Enforced = {status: 'True' | 'False' | 'Unknown'; reason: string; message: string};
 export type AdmissionPlan = Plan & {enforced?: Enforced};
 
-export function planAdmission({rules, context, problems, live}: AdmissionObservation): AdmissionPlan {
-  if (!rules || !context) return {actions: difference([], live), findings: []};
+export function planAdmission(observed: AdmissionObservation): AdmissionPlan {
+  const {rules, isTerminating, context, problems, live} = observed;
+  if (!rules || !context) {
+    const actions = difference([], live);
+    return {actions, findings: [], ...(isTerminating ? {enforced: ending(actions.length)} : {})};
+  }
   const parts = renderAdmission(rules, context);
   const possible = parts.filter(({objects}) => !objects.some(({kind}) => problems.has(kind)));
   const wanted = possible.flatMap(({objects}) => objects);
@@ -34,6 +40,12 @@ export function planAdmission({rules, context, problems, live}: AdmissionObserva
   const actions = difference(wanted, except(live, unknown));
   const enforced = unavailable(rules, parts, problems) ?? state(rules, possible, actions.length, live);
   return {actions, findings: [], enforced};
+}
+
+function ending(left: number): Enforced {
+  const what =
+    left > 0 ? `${left} objects are about to be removed` : 'the API server checks nothing of it any more';
+  return {status: 'False', reason: 'Terminating', message: `the policy is being deleted: ${what}`};
 }
 
 /** What can't be looked up may be there all the same, and come back in a moment: nothing is removed for it. */

@@ -2,6 +2,7 @@
 import test from 'ava';
 import {accessController} from '../../src/controllers/access.ts';
 import {admissionController} from '../../src/controllers/admission.ts';
+import {policyController} from '../../src/controllers/policy.ts';
 import type {NamespaceRow, PolicyRow, RegistryRow, WorkloadRow} from '../../src/controllers/project.ts';
 import {World} from '../../src/controllers/world.ts';
 import type {LeaseView} from '../../src/core/lifetime.ts';
@@ -196,4 +197,26 @@ test('a write that was refused is forgotten with its policy, also when one of th
   admissionController.note?.('payments', {actions: [], findings: []}, world);
   admissionController.ended?.('payments', undefined, world);
   t.is(world.enforcement.get('payments'), undefined);
+});
+
+test('a policy that somebody keeps from going says in its status that nothing of it is checked any more', t => {
+  const {world, wanted} = worldWith(managed);
+  world.enforcement.set('payments', IN_FORCE);
+  wanted.length = 0;
+  const row = world.policies.get('payments') as PolicyRow;
+  const before = {type: 'Enforced', ...IN_FORCE, lastTransitionTime: '', observedGeneration: 1};
+  const status = {conditions: [before]} as unknown as PolicyRow['status'];
+  world.policies.put({...row, resourceVersion: '50', terminating: true, status});
+  t.true(wanted.includes('admission/payments'));
+  wanted.length = 0;
+  const plan = admissionController.plan(admissionController.observe('payments', world, now), now);
+  admissionController.note?.('payments', plan, world);
+  admissionController.ended?.('payments', undefined, world);
+  t.deepEqual(wanted, ['policy/payments']);
+  const [write] = only(
+    policyController.plan(policyController.observe('payments', world, now), now).actions,
+    'writeStatus',
+  );
+  const enforced = write?.status.conditions?.find(each => each.type === 'Enforced');
+  t.like(enforced, {status: 'False', reason: 'Terminating'});
 });

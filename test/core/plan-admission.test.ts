@@ -17,7 +17,7 @@ const inServer = (rules: Rules) =>
   renderAdmission(rules, context).flatMap(({objects}) => objects.map(each => served(each)));
 
 const plan = (given: Partial<AdmissionObservation> = {}) =>
-  planAdmission({rules: injecting, context, problems: new Map(), live: [], ...given});
+  planAdmission({rules: injecting, context, isTerminating: false, problems: new Map(), live: [], ...given});
 const writes = (given: Partial<AdmissionObservation> = {}) =>
   plan(given).actions.map(each => {
     if (each.type === 'applyObject') return `apply ${each.rendered.kind} ${each.rendered.name}`;
@@ -112,6 +112,24 @@ for (const [what, given] of [
     t.deepEqual(plan({...given, live: []}).actions, []);
   });
 }
+
+test('a policy that is being deleted says so as long as it is there, and no more that it is in force', t => {
+  const given = {rules: undefined, isTerminating: true};
+  t.deepEqual(plan({...given, live: inServer(injecting)}).enforced, {
+    status: 'False',
+    reason: 'Terminating',
+    message: 'the policy is being deleted: 10 objects are about to be removed',
+  });
+  t.deepEqual(plan(given), {
+    actions: [],
+    findings: [],
+    enforced: {
+      status: 'False',
+      reason: 'Terminating',
+      message: 'the policy is being deleted: the API server checks nothing of it any more',
+    },
+  });
+});
 
 test('what the policy asks for no more is removed, and it is pending until then', t => {
   const rules = policy().enforcing({names: 'Deny'}).rules();
