@@ -4,7 +4,20 @@ import {HOLDER_MOST, POD_ENDINGS} from '../holder.ts';
 import type {Rules} from '../rules.ts';
 import {ENTRY, type WriteRule} from './frame.ts';
 
+/** What candidates write. A creation without a holder is nobody's: the record is free. */
 const WRITES_RECORD = cel`(oldObject == null ? has(object.spec) && has(object.spec.holderIdentity) && object.spec.holderIdentity != "" : has(object.spec) != has(oldObject.spec) || has(object.spec) && object.spec != oldObject.spec)`;
+
+/**
+ * Who adds an owner can have the garbage collector delete the Lease under its holder, and who adds a finalizer keeps it
+ * from ever going. To take either away does no harm, and is the cure where it was added before.
+ */
+const adds = (now: Cel, before: Cel) =>
+  cel`has(${now}) && !${now}.all(each, oldObject != null && has(${before}) && each in ${before})`;
+const ADDS_OWNER = adds(cel`object.metadata.ownerReferences`, cel`oldObject.metadata.ownerReferences`);
+const ADDS_FINALIZER = adds(cel`object.metadata.finalizers`, cel`oldObject.metadata.finalizers`);
+
+/** In this order: nearly every write is a renewal, and what comes after the first is not asked of it. */
+const WRITES = cel`(${WRITES_RECORD} || ${ADDS_OWNER} || ${ADDS_FINALIZER})`;
 
 /** What the rule speaks of. */
 type Terms = {
@@ -23,7 +36,7 @@ const HOLDER = cel`(has(object.spec) && has(object.spec.holderIdentity) ? object
 const BEFORE = cel`(oldObject != null && has(oldObject.spec) && has(oldObject.spec.holderIdentity) ? oldObject.spec.holderIdentity : "")`;
 
 /**
- * What counts as a write is a change of spec; labels are anybody's, but ours. Members of system:masters pass, and the
+ * What counts as a write is a change of spec, or an owner or a finalizer more; labels are anybody's, but ours. Members of system:masters pass, and the
  * audit log has an annotation when one of them did what is refused to others.
  */
 export function holderRule({policy, enforcement}: Rules): WriteRule | undefined {
@@ -43,9 +56,9 @@ export function holderRule({policy, enforcement}: Rules): WriteRule | undefined 
     field: 'holders',
     action: holders,
     failurePolicy: failurePolicy.holders,
-    isBroken: cel`(${WRITES_RECORD} && !${isByItsWorkload()})`,
+    isBroken: cel`(${WRITES} && !${isByItsWorkload()})`,
     variables: {
-      writes: WRITES_RECORD,
+      writes: WRITES,
       subject: cel`${ENTRY}.subject.split("/")`,
       pod: POD,
       holder: HOLDER,
