@@ -87,6 +87,14 @@ const conditionOf = (objects: readonly Rendered[]) =>
 /** The operands of the outermost &&, one a line. */
 const conjuncts = (objects: readonly Rendered[]) => conditionOf(objects).slice(1, -1).split(') &&\n(');
 
+/** The first of them, which tells names that the registry knows from others, in its parts. */
+function concernOf(objects: readonly Rendered[]) {
+  const whole = conjuncts(objects)[0] ?? '';
+  const parts = /^(object\S+ in params\S+) \? (params\S+ == "\w+") && \((.*)\) : (\(.*\))$/s.exec(whole);
+  const [, isKnown = '', isOfPolicy = '', broken = '', bringsLabel = ''] = parts ?? [];
+  return {whole, isKnown, isOfPolicy, broken, bringsLabel};
+}
+
 // Which objects there are
 
 const DURATIONS_PART = 'enforcement.durationSeconds';
@@ -312,13 +320,15 @@ test('what is looked at for its label or duration alone breaks no rule of holder
   const spec = policySpec(partOf(WRITES_PART, asOne.rules()));
   const [, , ...ofHolders] = spec.validations ?? [];
   t.is(ofHolders.length, 3);
+  const {isKnown} = concernOf(partOf(WRITES_PART, asOne.rules()));
   for (const {expression} of ofHolders)
-    t.true(expression.startsWith('!variables.writes || variables.breaksGlass || '));
+    t.true(expression.startsWith(`!(${isKnown}) || !variables.writes || variables.breaksGlass || `));
   const [annotation] = spec.auditAnnotations ?? [];
-  t.true(annotation?.valueExpression.startsWith('variables.writes && variables.breaksGlass && !('));
+  const breaks = `${isKnown} ? (variables.writes && variables.breaksGlass && !(`;
+  t.true(annotation?.valueExpression.startsWith(breaks));
   // The condition asks the same before it asks by whom.
   const writes = spec.variables?.find(({name}) => name === 'writes')?.expression;
-  t.true(conjuncts(partOf(HOLDERS_PART, apart.rules()))[1]?.includes(` || (${writes} && !`));
+  t.true(concernOf(partOf(HOLDERS_PART, apart.rules())).broken.includes(` || (${writes} && !`));
 });
 
 test('an object of durations alone has no variables and no annotations, not even empty ones', t => {
@@ -328,17 +338,21 @@ test('an object of durations alone has no variables and no annotations, not even
 });
 
 test('a write is looked at when it loses the label or breaks one of the rules of its object', t => {
-  const [ofPolicy, broken, ...exclusions] = conjuncts(partOf(WRITES_PART, asOne.rules()));
-  const [ofPolicyToo, durations, ...exclusionsToo] = conjuncts(partOf(DURATIONS_PART, apart.rules()));
-  const [, holders] = conjuncts(partOf(HOLDERS_PART, apart.rules()));
+  const both = concernOf(partOf(WRITES_PART, asOne.rules()));
+  const durations = concernOf(partOf(DURATIONS_PART, apart.rules()));
+  const holders = concernOf(partOf(HOLDERS_PART, apart.rules()));
   const [label, bounds] = policySpec(partOf(DURATIONS_PART, apart.rules())).validations ?? [];
   // A validation is the negation of what the condition asks.
-  const [loses, isOut] = [label?.expression.slice(1), bounds?.expression.slice(1)];
-  t.is(durations, `${loses} || ${isOut}`);
-  t.true(holders?.startsWith(`${loses} || (`));
-  t.is(broken, `${durations} ||\n${holders?.slice(`${loses} || `.length)}`);
-  t.is(ofPolicy, ofPolicyToo);
-  t.deepEqual(exclusions, exclusionsToo);
+  const {isKnown, isOfPolicy, bringsLabel} = both;
+  const loses = label?.expression.slice(`!(${isKnown} ? `.length, -` : ${bringsLabel})`.length);
+  t.is(label?.expression, `!(${isKnown} ? ${loses} : ${bringsLabel})`);
+  const isOut = bounds?.expression.slice(`!(${isKnown}) || !`.length);
+  t.is(durations.broken, `${loses} || ${isOut}`);
+  t.true(holders.broken.startsWith(`${loses} || (`));
+  t.is(both.broken, `${durations.broken} ||\n${holders.broken.slice(`${loses} || `.length)}`);
+  for (const each of [durations, holders]) t.like(each, {isKnown, isOfPolicy, bringsLabel});
+  const [, ...exclusions] = conjuncts(partOf(WRITES_PART, asOne.rules()));
+  t.deepEqual(conjuncts(partOf(DURATIONS_PART, apart.rules())).slice(1), exclusions);
   t.is(exclusions.length, 4);
 });
 
@@ -352,11 +366,22 @@ for (const [what, name, params, expected] of [
   ['of another policy', 'api', entryOf('billing'), false],
   ['that the registry does not know', 'other', entryOf('payments'), false],
 ] as const) {
-  test(`a Lease ${what} is ${expected ? '' : 'not '}looked at`, t => {
+  test(`a Lease ${what} that loses its label is ${expected ? '' : 'not '}looked at`, t => {
+    const variables = {
+      object: {metadata: {name}},
+      oldObject: {metadata: {name, labels: {[POLICY_LABEL]: 'payments'}}},
+      params,
+    };
     for (const part of [WRITES_PART, DURATIONS_PART, HOLDERS_PART]) {
-      const rules = part === WRITES_PART ? asOne : apart;
-      const [ofPolicy = ''] = conjuncts(partOf(part, rules.rules()));
-      t.is(evaluate(ofPolicy, {object: {metadata: {name}}, params}), expected, part);
+      const {whole, broken} = concernOf(partOf(part, part === WRITES_PART ? asOne.rules() : apart.rules()));
+      t.is(
+        evaluate(
+          whole.replace(broken, () => broken.split(' || ')[0] ?? ''),
+          variables,
+        ),
+        expected,
+        part,
+      );
     }
   });
 }
@@ -373,7 +398,7 @@ const GUARDED: [what: string, before: Labels | undefined, after: Labels | undefi
   ['empties it', OURS, {...OURS, [POLICY_LABEL]: ''}, true],
   ['adds it', {team: 'a'}, OURS, false],
   ['adds it to none', undefined, OURS, false],
-  ['adds an empty one', {team: 'a'}, {[POLICY_LABEL]: ''}, false],
+  ['adds an empty one, by which no binding finds it', {team: 'a'}, {[POLICY_LABEL]: ''}, true],
   ['adds that of another policy', {team: 'a'}, {[POLICY_LABEL]: 'billing'}, true],
   ['adds that of another policy to none', undefined, {[POLICY_LABEL]: 'billing'}, true],
   [
@@ -397,10 +422,9 @@ const metadata = (labels: Labels | undefined) => ({metadata: {name: 'api', ...(l
 
 for (const [what, before, after, isRefused] of GUARDED) {
   test(`of the label of the policy, a write that ${what} is ${isRefused ? 'refused first' : 'let through'}`, t => {
-    const variables = {object: metadata(after), oldObject: metadata(before)};
+    const variables = {object: metadata(after), oldObject: metadata(before), params: entryOf('payments')};
     const durations = partOf(DURATIONS_PART, apart.rules());
-    const [, broken = ''] = conjuncts(durations);
-    t.is(evaluate(broken, variables), isRefused);
+    t.is(evaluate(concernOf(durations).whole, variables), isRefused);
     for (const objects of [
       partOf(WRITES_PART, asOne.rules()),
       durations,
@@ -408,9 +432,11 @@ for (const [what, before, after, isRefused] of GUARDED) {
     ]) {
       const [guard] = policySpec(objects).validations ?? [];
       t.is(evaluate(guard?.expression ?? '', variables), !isRefused);
-      t.true(conjuncts(objects)[1]?.startsWith(`${guard?.expression.slice(1)} || `));
       t.regex(guard?.message ?? '', /leasepolicy\.dev\/policy is written by the operator alone/);
-      t.regex(guard?.messageExpression ?? '', /LeasePolicy payments: its label leasepolicy\.dev\/policy /);
+      t.regex(
+        guard?.messageExpression ?? '',
+        /\(LeasePolicy payments\): its label leasepolicy\.dev\/policy /,
+      );
     }
   });
 }
@@ -419,18 +445,55 @@ const CREATED: [what: string, labels: Labels | undefined, isRefused: boolean][] 
   ['no labels', undefined, false],
   ['other labels', {team: 'a'}, false],
   ['the label', OURS, false],
-  ['the label, which is empty', {[POLICY_LABEL]: ''}, false],
+  ['the label, which is empty', {[POLICY_LABEL]: ''}, true],
   ['the label of another policy', {[POLICY_LABEL]: 'billing'}, true],
   ['the label of a policy whose name begins like this one', {[POLICY_LABEL]: 'payments-2'}, true],
 ];
 for (const [what, labels, isRefused] of CREATED) {
   test(`a creation with ${what} is ${isRefused ? 'refused' : 'let through'}`, t => {
-    const variables = {object: metadata(labels), oldObject: null};
-    const [, broken = ''] = conjuncts(partOf(DURATIONS_PART, apart.rules()));
-    t.is(evaluate(broken, variables), isRefused);
+    const variables = {object: metadata(labels), oldObject: null, params: entryOf('payments')};
+    t.is(evaluate(concernOf(partOf(DURATIONS_PART, apart.rules())).whole, variables), isRefused);
     for (const [part, rules] of [
       [WRITES_PART, asOne],
       [DURATIONS_PART, apart],
+      [HOLDERS_PART, apart],
+    ] as const) {
+      const [guard] = policySpec(partOf(part, rules.rules())).validations ?? [];
+      t.is(evaluate(guard?.expression ?? '', variables), !isRefused, part);
+    }
+  });
+}
+
+const UNKNOWN: [
+  what: string,
+  before: Labels | undefined | null,
+  after: Labels | undefined,
+  isRefused: boolean,
+][] = [
+  ['a creation without labels', null, undefined, false],
+  ['a creation with other labels', null, {team: 'a'}, false],
+  ['a creation with the label', null, OURS, true],
+  ['a creation with that of another policy', null, {[POLICY_LABEL]: 'billing'}, true],
+  ['a creation with an empty one', null, {[POLICY_LABEL]: ''}, true],
+  ['an update that leaves it', OURS, {...OURS, team: 'b'}, false],
+  ['an update that adds it', {team: 'a'}, OURS, true],
+  ['an update that adds it to none', undefined, {[POLICY_LABEL]: 'billing'}, true],
+  ['an update that changes it', {[POLICY_LABEL]: 'billing'}, OURS, true],
+  ['an update that takes it away, which hides nothing', OURS, {team: 'a'}, false],
+  ['an update of a Lease that has none', undefined, undefined, false],
+];
+for (const [what, before, after, isRefused] of UNKNOWN) {
+  test(`of a Lease that the registry does not know, ${what} is ${isRefused ? 'refused for its label alone' : 'let through'}`, t => {
+    const oldObject = before === null ? null : metadata(before);
+    // The duration is out of bounds, and nobody's.
+    const object = {...metadata(after), spec: {leaseDurationSeconds: 9000}};
+    const variables = {object, oldObject, params: {spec: {names: {}}}};
+    const durations = partOf(DURATIONS_PART, apart.rules());
+    t.is(evaluate(concernOf(durations).whole, variables), isRefused);
+    const holds = policySpec(durations).validations?.map(({expression}) => evaluate(expression, variables));
+    t.deepEqual(holds, [!isRefused, true]);
+    for (const [part, rules] of [
+      [WRITES_PART, asOne],
       [HOLDERS_PART, apart],
     ] as const) {
       const [guard] = policySpec(partOf(part, rules.rules())).validations ?? [];
@@ -504,10 +567,10 @@ const BOUNDED: [what: string, before: Spec | undefined | null, after: Spec | und
 for (const [what, before, after, isBroken] of BOUNDED) {
   test(`with bounds of 5 to 300, ${what} is ${isBroken ? 'refused' : 'let through'}`, t => {
     const withSpec = (spec: Spec | undefined) => ({...metadata(OURS), ...(spec ? {spec} : {})});
-    const variables = {object: withSpec(after), oldObject: before === null ? null : withSpec(before)};
+    const oldObject = before === null ? null : withSpec(before);
+    const variables = {object: withSpec(after), oldObject, params: entryOf('payments')};
     const durations = partOf(DURATIONS_PART, apart.allowing(5, 300).rules());
-    const [, broken = ''] = conjuncts(durations);
-    t.is(evaluate(broken, variables), isBroken);
+    t.is(evaluate(concernOf(durations).whole, variables), isBroken);
     for (const objects of [durations, partOf(WRITES_PART, asOne.allowing(5, 300).rules())])
       t.is(evaluate(policySpec(objects).validations?.[1]?.expression ?? '', variables), !isBroken);
   });
