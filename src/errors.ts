@@ -1,5 +1,13 @@
 /** The errors of the operator, named by what failed and decided once from the HTTP status. */
 
+type Refusal = {
+  status: number;
+  reason?: string;
+  message: string;
+  retryAfterMs?: number | undefined;
+  kept?: readonly string[];
+};
+
 /** A request that the API server refused, or that never got an answer (status 0). */
 export class ApiError extends Error {
   override readonly name = 'ApiError';
@@ -8,16 +16,15 @@ export class ApiError extends Error {
   readonly reason: string;
   /** How long the server asks to wait, in milliseconds. */
   readonly retryAfterMs: number | undefined;
+  /** Fields that other managers keep from being applied, and whose they are. */
+  readonly kept: readonly string[];
 
-  constructor(
-    activity: string,
-    answer: {status: number; reason?: string; message: string; retryAfterMs?: number | undefined},
-    cause?: unknown,
-  ) {
+  constructor(activity: string, answer: Refusal, cause?: unknown) {
     super(`${activity}: ${answer.message}`, {cause});
     this.status = answer.status;
     this.reason = answer.reason ?? '';
     this.retryAfterMs = answer.retryAfterMs;
+    this.kept = answer.kept ?? [];
   }
 
   /** Somebody else was faster: look again. */
@@ -32,6 +39,19 @@ export class ApiError extends Error {
   /** The version that a list or watch asked for is compacted away: list anew. */
   get isGone(): boolean {
     return this.status === 410 || this.reason === 'Expired';
+  }
+}
+
+/** A Lease that stays somebody else's, as others manage labels that it should have: to look again does not help. */
+export class AdoptionConflict extends ApiError {
+  /** Namespace and name. */
+  readonly lease: string;
+  readonly why: string;
+
+  constructor(lease: string, why: string, cause: ApiError) {
+    super(`adopt Lease ${lease}`, {status: 422, reason: 'AdoptionConflict', message: why}, cause);
+    this.lease = lease;
+    this.why = why;
   }
 }
 

@@ -2,6 +2,7 @@
 import {REGISTRY_NAME} from '../api/objects.ts';
 import type {Claim} from '../core/claims.ts';
 import {type ClaimView, planWorkload, type WorkloadObservation} from '../core/plan-workload.ts';
+import {AdoptionConflict} from '../errors.ts';
 import type {Controller} from './controller.ts';
 import type {World} from './world.ts';
 
@@ -12,6 +13,10 @@ export const workloadController: Controller<WorkloadObservation> = {
     return {workload: world.workload(id), claims};
   },
   plan: planWorkload,
+  ended(id, error, world) {
+    if (error instanceof AdoptionConflict) world.notAdopted.set(id, {lease: error.lease, why: error.why});
+    else if (!error) world.notAdopted.delete(id);
+  },
 };
 
 function claimView(claim: Claim, world: World): ClaimView | undefined {
@@ -20,6 +25,7 @@ function claimView(claim: Claim, world: World): ClaimView | undefined {
   const key = claim.leaseKey;
   const bound = world.leaseIndex.ofSubject(claim.policy, claim.leaseNamespace, claim.subject);
   const registry = world.registries.get(`${claim.leaseNamespace}/${REGISTRY_NAME}`);
+  const refused = world.notAdopted.get(claim.workload.id);
   const name = 'name' in claim.result ? claim.result.name : '';
   return {
     claim,
@@ -29,6 +35,7 @@ function claimView(claim: Claim, world: World): ClaimView | undefined {
     predecessors: bound.filter(other => other !== key).flatMap(other => world.leases.get(other) ?? []),
     namespace: namespaceState(claim, world),
     retiredTransitions: registry?.spec.retired[name]?.transitions ?? 0,
+    notAdopted: refused?.lease === key ? refused?.why : undefined,
   };
 }
 

@@ -66,6 +66,8 @@ export class World {
   );
   /** Why a policy's collection waits for a human. */
   readonly stopped = new Map<string, string>();
+  /** By the id of a workload, its Lease that could not be adopted, and why. */
+  readonly notAdopted = new Map<string, {lease: string; why: string}>();
   readonly rendered: RenderedObjects;
   readonly enforcement = new Enforcement(policy => this.triggers.status([policy]));
   /** The user that the API server takes us for. */

@@ -39,10 +39,13 @@ export type CreateLease = {
   record: Partial<LeaseRecord> & {leaseDurationSeconds: number};
 };
 
-/** Writes labels and annotations and nothing else; to adopt, by server-side apply, so that conflicts show. */
+/**
+ * Writes labels and annotations and nothing else; to adopt, by server-side apply, so that conflicts show. What somebody
+ * else has written under keys that are the operator's alone is overwritten.
+ */
 export type LabelLease = {
   type: 'labelLease';
-  purpose: 'adopt' | 'label' | 'markOrphaned' | 'reclaim';
+  purpose: 'adopt' | 'overwrite' | 'label' | 'markOrphaned' | 'reclaim';
   policy: string;
   namespace: string;
   name: string;

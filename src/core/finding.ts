@@ -7,6 +7,7 @@ export const FINDING_REASONS = [
   'NameTooLong',
   'InvalidName',
   'NamespaceMissing',
+  'AdoptionConflict',
   'DurationOutOfRange',
   'FutureRenewTime',
   'HazardousOwner',

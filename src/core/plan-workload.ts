@@ -1,7 +1,8 @@
 /** Decides what a workload's Leases need: create, adopt, and the hand-over from an old name to a new one. */
-import {LABELS} from '../api/objects.ts';
+import {GROUP, LABELS} from '../api/objects.ts';
 import {
   type Action,
+  type LabelLease,
   type LeaseRecord,
   type LeaseVersion,
   leaseAnnotations,
@@ -31,6 +32,8 @@ export type ClaimView = {
   readonly namespace: 'active' | 'terminating' | 'missing' | 'unregistered';
   /** leaseTransitions of the name when it was last deleted. */
   readonly retiredTransitions: number;
+  /** Which labels others have kept from being written when the Lease was to be adopted last. */
+  readonly notAdopted: string | undefined;
 };
 
 export type WorkloadObservation = {
@@ -45,7 +48,8 @@ export function planWorkload({workload, claims}: WorkloadObservation, now: Now):
     ...(plans[index]?.findings ?? []),
     ...injectionFinding(view),
   ]);
-  return {...joined(plans), findings};
+  const {actions, last = [], requeueAfterMs} = joined(plans);
+  return {actions: [...actions, ...last], findings, requeueAfterMs};
 }
 
 /** The Pods of some kinds do not say to which workload they belong. */
@@ -56,7 +60,7 @@ function injectionFinding(view: ClaimView): Finding[] {
   return [finding(view, 'NotInjected', message)];
 }
 
-function planClaim(view: ClaimView, now: Now): Plan {
+function planClaim(view: ClaimView, now: Now): Plan & Part {
   const {claim, winner, lease, rules, namespace} = view;
   if (namespace === 'terminating') return {actions: [], findings: []};
   if (namespace === 'missing') {
@@ -127,9 +131,12 @@ function planMissing(view: ClaimView, name: string, now: Now): Plan {
   };
 }
 
-function planExisting(view: ClaimView, lease: LeaseView, name: string, now: Now): Plan {
-  const parts = [planLabels(view, lease), planSeals(view, name, now), planHold(view, lease, now)];
-  return {...joined(parts), findings: []};
+function planExisting(view: ClaimView, lease: LeaseView, name: string, now: Now): Plan & Part {
+  const labels = planLabels(view, lease);
+  const parts = [labels, planSeals(view, name, now), planHold(view, lease, now)];
+  const refused = labels.last !== undefined && view.notAdopted !== undefined;
+  const message = `Lease ${name} is not adopted: ${view.notAdopted}; take it from lease.labels of the policy, or from the Lease`;
+  return {...joined(parts), findings: refused ? [finding(view, 'AdoptionConflict', message)] : []};
 }
 
 /** Keeps the name closed while an old one is held, and opens it when none is. */
@@ -144,34 +151,57 @@ function planHold(view: ClaimView, lease: LeaseView, now: Now): Part {
   return {actions: [write('close', view, lease, record)], requeueAfterMs: renewEveryMs(rules)};
 }
 
-type Part = {actions: Action[]; requeueAfterMs?: number | undefined};
+/** What may be refused for long comes last, of all claims, as nothing is done after it. */
+type Part = {actions: Action[]; last?: Action[]; requeueAfterMs?: number | undefined};
 
 /** All actions in their order, and the soonest wait. */
 const joined = (parts: readonly Part[]): Part => ({
   actions: parts.flatMap(part => part.actions),
+  last: parts.flatMap(part => part.last ?? []),
   requeueAfterMs: parts.map(part => part.requeueAfterMs).reduce(sooner, undefined),
 });
 
 /** Adopts a Lease that has the right name, or mends labels of ours that differ. */
 function planLabels(view: ClaimView, lease: LeaseView): Part {
   const {claim, rules} = view;
-  const known = isManaged(lease);
-  if (!known && !rules.lease.adopt) return {actions: []};
   const labels = leaseLabels(rules, lease.labels[LABELS.origin] ?? 'adopted', lease.labels);
+  const annotations = leaseAnnotations(claim.subject);
+  if (!isManaged(lease)) return planAdoption(view, lease, labels, annotations);
   const differs = Object.entries(labels).some(([key, value]) => lease.labels[key] !== value);
   if (!differs && lease.subject === claim.subject && lease.orphanedSince === undefined) return {actions: []};
-  const {namespace, name, uid} = lease;
-  const adopt: Action = {
-    type: 'labelLease',
-    purpose: known ? 'label' : 'adopt',
-    policy: claim.policy,
-    namespace,
-    name,
-    uid,
-    labels,
-    annotations: leaseAnnotations(claim.subject),
-  };
-  return {actions: known ? [adopt] : [adopt, event(view, 'LeaseAdopted', `adopted Lease ${name}`)]};
+  return {actions: [labelling('label', view, lease, labels, annotations)]};
+}
+
+type Texts = Record<string, string>;
+
+/**
+ * What is the operator's alone is written in spite of anybody, and first: by its label the API server finds the Lease.
+ * All but the origin, which says that the Lease is ours.
+ */
+function planAdoption(view: ClaimView, lease: LeaseView, labels: Texts, annotations: Texts): Part {
+  const {adopt} = view.rules.lease;
+  const own = Object.fromEntries(
+    Object.entries(labels).filter(([key]) => isOwn(key) && (adopt || key === LABELS.policy)),
+  );
+  const isForeign = Object.entries(own).some(([key, value]) => (lease.labels[key] ?? value) !== value);
+  const isOfAnother = adopt && lease.subject !== undefined && lease.subject !== view.claim.subject;
+  const overwrite = labelling('overwrite', view, lease, own, adopt ? annotations : {});
+  const actions = isForeign || isOfAnother ? [overwrite] : [];
+  if (!adopt) return {actions};
+  const adoption = labelling('adopt', view, lease, labels, annotations);
+  return {actions, last: [adoption, event(view, 'LeaseAdopted', `adopted Lease ${lease.name}`)]};
+}
+
+const isOwn = (key: string) => key.startsWith(`${GROUP}/`) && key !== LABELS.origin;
+
+function labelling(
+  purpose: LabelLease['purpose'],
+  {claim}: ClaimView,
+  {namespace, name, uid}: LeaseView,
+  labels: Texts,
+  annotations: Texts,
+): LabelLease {
+  return {type: 'labelLease', purpose, policy: claim.policy, namespace, name, uid, labels, annotations};
 }
 
 /**

@@ -20,7 +20,7 @@ import type {
   WriteRecord,
 } from '../core/action.ts';
 import type {ApplyObject} from '../core/rendered.ts';
-import {ApiError, TermEndedError} from '../errors.ts';
+import {AdoptionConflict, ApiError, TermEndedError} from '../errors.ts';
 import {applyObject, deleteObject} from './apply-object.ts';
 import {APPLY_PATCH, type ApiClient, MERGE_PATCH} from './client.ts';
 import {MANAGER, type WriterOptions, withinTerm, write} from './write.ts';
@@ -154,7 +154,8 @@ async function createLease(
 
 /**
  * Adopts by server-side apply without force: another manager's label is not taken over. On a Lease that is ours the
- * labels are patched. The uid keeps either from writing to, or making, another Lease of that name.
+ * labels are patched, and so is on any what is ours alone. The uid keeps either from writing to, or making, another
+ * Lease of that name.
  */
 async function labelLease(action: LabelLease, options: WriterOptions): Promise<void> {
   const {namespace, name, uid, labels, annotations, purpose} = action;
@@ -165,7 +166,12 @@ async function labelLease(action: LabelLease, options: WriterOptions): Promise<v
     return;
   }
   const body = {...TYPE, metadata: {name, uid, labels, annotations}};
-  await write('lease', 'PATCH', path, {body, contentType: APPLY_PATCH}, options);
+  try {
+    await write('lease', 'PATCH', path, {body, contentType: APPLY_PATCH}, options);
+  } catch (error) {
+    if (!(error instanceof ApiError) || error.kept.length === 0) throw error;
+    throw new AdoptionConflict(`${namespace}/${name}`, error.kept.join('; '), error);
+  }
 }
 
 /** The resourceVersion makes this fail when a candidate has acquired the Lease in the meantime. */

@@ -113,16 +113,35 @@ export class ApiClient {
 
   #refusal(method: string, path: string, {status, headers}: Answer, text: string): ApiError {
     if (status === 401) this.#connection.forgetCredentials();
-    const {message = text.slice(0, 200) || `HTTP ${status}`, reason = ''} = statusOf(text);
+    const {message = text.slice(0, 200) || `HTTP ${status}`, reason = '', details} = statusOf(text);
     const seconds = Number(headers['retry-after']);
     const retryAfterMs = Number.isFinite(seconds) ? seconds * 1000 : undefined;
-    return new ApiError(`${method} ${path}`, {status, reason, message, retryAfterMs});
+    return new ApiError(`${method} ${path}`, {
+      status,
+      reason,
+      message,
+      retryAfterMs,
+      kept: keptFields(details),
+    });
   }
 }
 
-function statusOf(text: string): {message?: string; reason?: string} {
+type Details = {causes?: {reason?: string; message?: string; field?: string}[]};
+type Status = {message?: string; reason?: string; details?: Details};
+
+/** Without the time at which the manager wrote last, which changes while the conflict stays the same. */
+function keptFields({causes = []}: Details = {}): string[] {
+  return causes
+    .filter(({reason}) => reason === 'FieldManagerConflict')
+    .map(({field = '', message = ''}) => {
+      const manager = /^conflict with ("[^"]*")/.exec(message)?.[1] ?? 'somebody else';
+      return `${field.replace(/^\./, '')} is that of ${manager}`;
+    });
+}
+
+function statusOf(text: string): Status {
   try {
-    return JSON.parse(text) as {message?: string; reason?: string};
+    return JSON.parse(text) as Status;
   } catch {
     return {};
   }

@@ -18,6 +18,7 @@ const view = (given: Partial<ClaimView> = {}): ClaimView => ({
   predecessors: [],
   namespace: 'active',
   retiredTransitions: 0,
+  notAdopted: undefined,
   ...given,
 });
 
@@ -198,6 +199,66 @@ test('a Lease that is managed by Helm stays so when it is labelled anew', t => {
   const other = lease().adopted('billing');
   const [label] = only(plan({lease: other.with({labels: {...other.labels, ...HELM}})}).actions, 'labelLease');
   t.like(label?.labels, {...HELM, 'leasepolicy.dev/policy': 'payments'});
+});
+
+const NAMING = 'leasepolicy.dev/naming';
+const SQUATTED: Record<string, ReturnType<typeof lease>> = {
+  'the label of another policy': lease().with({labels: {'leasepolicy.dev/policy': 'bogus'}}),
+  'an empty label': lease().with({labels: {'leasepolicy.dev/policy': '', team: 'a'}}),
+  'another version of the names': lease().with({labels: {[NAMING]: 'v0'}}),
+  'another subject': lease().with({subject: 'Deployment/web'}),
+};
+for (const [what, each] of Object.entries(SQUATTED)) {
+  test(`on a Lease of somebody else with ${what}, what is ours alone is written first, in spite of anybody`, t => {
+    const {actions} = plan({lease: each.heldBy('bob')});
+    t.deepEqual(steps(actions), ['overwrite', 'adopt', 'emitEvent']);
+    const [overwrite] = only(actions, 'labelLease');
+    t.deepEqual(overwrite?.labels, {'leasepolicy.dev/policy': 'payments', [NAMING]: 'v1'});
+    t.deepEqual(overwrite?.annotations, {'leasepolicy.dev/subject': 'Deployment/api'});
+  });
+}
+
+test('what is ours alone is written once, while the other labels wait for whoever manages them', t => {
+  const labels = {'leasepolicy.dev/policy': 'payments', [NAMING]: 'v1', team: 'bobs'};
+  const each = lease().with({labels, subject: 'Deployment/api'});
+  t.deepEqual(steps(plan({lease: each}).actions), ['adopt', 'emitEvent']);
+});
+
+test('without adoption a label that hides the Lease from its policy is overwritten, and nothing else', t => {
+  const rules = policy().leases({adopt: false}).rules();
+  const hidden = lease().with({labels: {'leasepolicy.dev/policy': 'bogus', [NAMING]: 'v0'}, subject: 'x'});
+  const {actions} = plan({lease: hidden, rules});
+  t.deepEqual(steps(actions), ['overwrite']);
+  t.deepEqual(only(actions, 'labelLease')[0]?.labels, {'leasepolicy.dev/policy': 'payments'});
+  t.deepEqual(only(actions, 'labelLease')[0]?.annotations, {});
+  const found = lease().with({labels: {'leasepolicy.dev/policy': 'payments'}});
+  t.deepEqual(plan({lease: found, rules}), NOTHING);
+});
+
+test('a Lease that others keep from being adopted is a finding of its workload, and is tried again', t => {
+  const notAdopted = 'metadata.labels.team is that of "helm"';
+  const {actions, findings} = plan({lease: lease(), notAdopted});
+  t.deepEqual(steps(actions), ['adopt', 'emitEvent']);
+  t.deepEqual(findings, [
+    {
+      policy: 'payments',
+      reason: 'AdoptionConflict',
+      about: ABOUT,
+      message: `Lease ${NAME} is not adopted: ${notAdopted}; take it from lease.labels of the policy, or from the Lease`,
+    },
+  ]);
+  t.deepEqual(plan({lease: lease().adopted(), notAdopted}), NOTHING);
+});
+
+test('a Lease that can not be adopted keeps no name closed that was handed over, and no other policy waiting', t => {
+  const other = policy('billing').prefixed('billing').rules();
+  const seal = lease().named('payments-old').made().keptClosedFor(NAME).renewed(ago(60));
+  const claims = [
+    view({lease: lease(), predecessors: [seal]}),
+    view({rules: other, claim: workload('api').under(other), winner: undefined}),
+  ];
+  const {actions} = planWorkload({workload: claim.workload, claims}, now);
+  t.deepEqual(steps(actions), ['renew', 'createLease', 'emitEvent', 'adopt', 'emitEvent']);
 });
 
 test('a policy that does not adopt leaves the Lease of somebody else alone', t => {
@@ -589,6 +650,7 @@ const anyView = fc.record({
   predecessors: fc.tuple(named('old-1'), named('old-2')).chain(both => fc.subarray(both)),
   namespace: fc.constant('active' as const),
   retiredTransitions: fc.nat(9),
+  notAdopted: fc.constantFrom(undefined, 'a label is that of "helm"'),
   rules: fc.record({create: fc.boolean(), adopt: fc.boolean()}).map(given => policy().leases(given).rules()),
 });
 

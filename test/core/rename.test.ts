@@ -131,6 +131,7 @@ class Story {
       predecessors: [...this.#leases.values()].filter(each => each.name !== name),
       namespace: 'active' as const,
       retiredTransitions: 0,
+      notAdopted: undefined,
     };
     return planWorkload({workload: claim.workload, claims: [view]}, this.#now);
   }

@@ -3,7 +3,7 @@ import test, {type ExecutionContext} from 'ava';
 import type {KubeObject} from '../../src/api/objects.ts';
 import type {Action, CollectLease, CreateLease, LabelLease, WriteRecord} from '../../src/core/action.ts';
 import {type ApplyObject, type DeleteObject, manifest, type Rendered} from '../../src/core/rendered.ts';
-import {ApiError, TermEndedError} from '../../src/errors.ts';
+import {AdoptionConflict, ApiError, TermEndedError} from '../../src/errors.ts';
 import {apply} from '../../src/runtime/apply.ts';
 import type {WriterOptions} from '../../src/runtime/write.ts';
 import {ApiServer, json, refusal, silence} from '../support/api-server.ts';
@@ -195,7 +195,47 @@ test('a Lease is adopted by an apply without force, bound to its uid, and its re
   t.is(told.written[0]?.[0], 'lease');
 });
 
-for (const purpose of ['label', 'markOrphaned', 'reclaim'] as const) {
+const CONFLICTS = {
+  causes: [
+    {
+      reason: 'FieldManagerConflict',
+      message: 'conflict with "helm" using coordination.k8s.io/v1 at 2026-03-01T12:00:00Z',
+      field: '.metadata.labels.team',
+    },
+    {reason: 'FieldManagerConflict', message: 'conflict', field: '.metadata.labels.app'},
+  ],
+};
+
+test('a Lease whose labels others manage is not adopted, and the error says which and whose they are', async t => {
+  const api = await ApiServer.start(t);
+  const status = {
+    kind: 'Status',
+    reason: 'Conflict',
+    message: 'Apply failed with 2 conflicts',
+    details: CONFLICTS,
+  };
+  api.expect(`PATCH ${LEASE}?${MANAGER}`, json(status, 409));
+  const {options, told} = writer(api);
+  const error = await refused(t, [labelLease, emitEvent], options);
+  t.false(error.isConflict, 'to look again does not help');
+  t.true(error instanceof AdoptionConflict);
+  const {lease, why} = error as AdoptionConflict;
+  t.is(lease, 'shop/payments-14c2529eb4');
+  t.is(why, 'metadata.labels.team is that of "helm"; metadata.labels.app is that of somebody else');
+  t.is(error.message, `adopt Lease ${lease}: ${why}`);
+  t.deepEqual(told.done, []);
+});
+
+test('a Lease that was made anew before it was adopted is a conflict like any other', async t => {
+  const api = await ApiServer.start(t);
+  api.expect(
+    `PATCH ${LEASE}?${MANAGER}`,
+    refusal(409, 'Conflict', 'Precondition failed: UID in precondition'),
+  );
+  t.true((await refused(t, [labelLease], writer(api).options)).isConflict);
+});
+
+for (const purpose of ['label', 'overwrite', 'markOrphaned', 'reclaim'] as const) {
   test(`${purpose}: the labels of a Lease of ours are patched, bound to its uid, and a mark that is not given goes`, async t => {
     const api = await ApiServer.start(t);
     const exchange = api.expect(`PATCH ${LEASE}?${MANAGER}`, json(liveLease));
