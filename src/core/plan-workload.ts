@@ -135,7 +135,7 @@ function planExisting(view: ClaimView, lease: LeaseView, name: string, now: Now)
   const labels = planLabels(view, lease);
   const parts = [labels, planSeals(view, name, now), planHold(view, lease, now)];
   const refused = labels.last !== undefined && view.notAdopted !== undefined;
-  const message = `Lease ${name} is not adopted: ${view.notAdopted}; take it from lease.labels of the policy, or from the Lease`;
+  const message = `Lease ${name} is not adopted: ${view.notAdopted}; take the label from lease.labels of the policy, or from the Lease`;
   return {...joined(parts), findings: refused ? [finding(view, 'AdoptionConflict', message)] : []};
 }
 

@@ -244,7 +244,7 @@ test('a Lease that others keep from being adopted is a finding of its workload, 
       policy: 'payments',
       reason: 'AdoptionConflict',
       about: ABOUT,
-      message: `Lease ${NAME} is not adopted: ${notAdopted}; take it from lease.labels of the policy, or from the Lease`,
+      message: `Lease ${NAME} is not adopted: ${notAdopted}; take the label from lease.labels of the policy, or from the Lease`,
     },
   ]);
   t.deepEqual(plan({lease: lease().adopted(), notAdopted}), NOTHING);
