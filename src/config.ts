@@ -6,8 +6,8 @@ import {type Catalogue, KNOWN} from './core/catalogue.ts';
 import {hashOf} from './core/hash.ts';
 import {ELECTION_WAYS, type ElectionWay} from './core/plan-election.ts';
 import {messageOf, UsageError} from './errors.ts';
-import {loadCatalogue} from './runtime/catalogue-file.ts';
 import {CANDIDATE_NAME} from './runtime/candidacy.ts';
+import {loadCatalogue} from './runtime/catalogue-file.ts';
 import {checkTiming, DEFAULT_TIMING, type ElectionTiming} from './runtime/election.ts';
 import {LOG_FORMATS, LOG_LEVELS} from './telemetry/log.ts';
 

@@ -4,7 +4,7 @@ import type {NamespaceRow, PolicyRow, WorkloadRow} from '../../src/controllers/p
 import {workloadController} from '../../src/controllers/workload.ts';
 import {World} from '../../src/controllers/world.ts';
 import {AdoptionConflict, ApiError} from '../../src/errors.ts';
-import {lease, now, policy, workload} from '../support/builders.ts';
+import {idleWorld, lease, now, policy, workload} from '../support/builders.ts';
 
 const ID = 'deployments.apps/shop/api';
 const KEY = 'shop/payments-14c2529eb4';
@@ -14,7 +14,7 @@ function worldWithStranger(): World {
   const kinds = {
     get: () => ({state: 'served', plural: 'deployments', group: 'apps', version: 'v1'}) as const,
   };
-  const world = new World({ownLease: '', enqueue: () => {}, kinds, watch: () => {}});
+  const world = new World({...idleWorld, kinds});
   const namespace: NamespaceRow = {key: 'shop', resourceVersion: '1', labels: {}, terminating: false};
   world.namespaces.replace(new Map([['shop', namespace]]), '1');
   const {name: key, spec} = policy();
