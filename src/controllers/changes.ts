@@ -22,7 +22,7 @@ export function isHeartbeat(previous: LeaseView, lease: LeaseView): boolean {
   );
 }
 
-function sameOwners(a: readonly LeaseOwner[], b: readonly LeaseOwner[]): boolean {
+export function sameOwners(a: readonly LeaseOwner[], b: readonly LeaseOwner[]): boolean {
   return (
     a.length === b.length &&
     a.every(({group, kind, name}, at) => {

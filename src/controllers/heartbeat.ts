@@ -1,6 +1,5 @@
 /** Judges the heartbeat of each node that a policy selects. */
 import {type HeartbeatObservation, planHeartbeat} from '../core/plan-heartbeat.ts';
-import {HEARTBEATS} from '../core/rules.ts';
 import type {NodeSubjects, SystemRules} from '../core/system-rules.ts';
 import type {Controller} from './controller.ts';
 import type {NodeRow} from './project.ts';
@@ -11,7 +10,7 @@ export const heartbeatController: Controller<HeartbeatObservation> = {
   observe(name, world) {
     const {heartbeats} = world;
     const node = heartbeats.nodes.get(name);
-    const lease = heartbeats.leases.get(`${HEARTBEATS}/${name}`);
+    const lease = heartbeats.leases.get(name);
     return {
       name,
       node: heartbeats.ready ? node : undefined,

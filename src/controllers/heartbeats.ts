@@ -1,11 +1,14 @@
 /** The nodes and their Leases: read only while a policy of nodes is in force, and polled, as there may be hundreds of writes a second. */
-import type {LeaseView} from '../core/lifetime.ts';
+import {holding, type LeaseView} from '../core/lifetime.ts';
 import {HEARTBEATS} from '../core/rules.ts';
 import {systemClock} from '../runtime/clock.ts';
 import {type Row, Store} from '../runtime/store.ts';
 import {isHeartbeat} from './changes.ts';
-import {type NodeRow, projectLease, projectNode} from './project.ts';
+import {type NodeRow, projectHeartbeat, projectNode} from './project.ts';
 import type {WatchRequest} from './watch-request.ts';
+
+/** What policies of nodes ask for; labels are most of what is known of a node. */
+export type NodesNeeded = 'nothing' | 'names' | 'names and labels';
 
 export type HeartbeatsOptions = {
   watch: <R extends Row>(request: WatchRequest<R>) => void;
@@ -22,8 +25,10 @@ export class Heartbeats {
   readonly #options: HeartbeatsOptions;
   #nodes = new Store<NodeRow>();
   #leases = new Store<LeaseView>();
-  #reading: AbortController | undefined;
+  #reading: {end: AbortController; need: NodesNeeded} | undefined;
   readonly #problems = new Map<string, string>();
+  /** Names of nodes whose Lease has run out since it was renewed last. */
+  readonly #silent = new Set<string>();
   /** Names of Leases without a node, with the monotonic milliseconds since when this process knows. */
   readonly #absentSinceMs = new Map<string, number>();
 
@@ -39,16 +44,17 @@ export class Heartbeats {
     return this.#leases;
   }
 
-  /** Begins to read, or ends it and forgets everything. */
-  want(wanted: boolean): void {
-    if (wanted && !this.#reading) this.#start();
-    if (wanted || !this.#reading) return;
-    this.#reading.abort(new Error('no policy of nodes is in force'));
+  /** Begins to read what is needed, or ends it and forgets everything. */
+  want(need: NodesNeeded): void {
+    if ((this.#reading?.need ?? 'nothing') === need) return;
+    this.#reading?.end.abort(new Error('what policies of nodes ask for has changed'));
     this.#reading = undefined;
     this.#nodes = new Store();
     this.#leases = new Store();
     this.#problems.clear();
     this.#absentSinceMs.clear();
+    this.#silent.clear();
+    if (need !== 'nothing') this.#start(need);
   }
 
   /** Whether both caches are complete. Before that nothing is known to be absent. */
@@ -77,18 +83,22 @@ export class Heartbeats {
     for (const {name} of this.#leases.values()) if (!this.#nodes.get(name)) yield name;
   }
 
-  #start(): void {
-    this.#reading = new AbortController();
+  #start(need: NodesNeeded): void {
+    const end = new AbortController();
+    this.#reading = {end, need};
     const {watch, pollMs, onChange, onWrite} = this.#options;
-    const {signal} = this.#reading;
+    const {signal} = end;
     this.#nodes = new Store(({type, row}) => {
+      if (signal.aborted) return;
       if (type === 'deleted') this.#absentSinceMs.set(row.key, systemClock.monotonicMs());
       else this.#absentSinceMs.delete(row.key);
       onChange(row.key);
     });
     this.#leases = new Store(change => {
+      if (signal.aborted) return;
       const {type, row} = change;
       if (type === 'deleted') this.#absentSinceMs.delete(row.name);
+      if (type === 'deleted') this.#silent.delete(row.name);
       else if (type === 'added') this.#noteAbsence(row.name);
       else if (change.previous?.renewTime !== row.renewTime) onWrite(row);
       if (type !== 'modified' || !change.previous || !isHeartbeat(change.previous, row)) onChange(row.name);
@@ -98,7 +108,8 @@ export class Heartbeats {
       version: 'v1',
       plural: 'nodes',
       store: this.#nodes,
-      project: (object, previous) => projectNode(object, previous, systemClock.monotonicMs()),
+      project: (object, previous) =>
+        projectNode(object, previous, need === 'names and labels', systemClock.monotonicMs()),
       metadataOnly: true,
       signal,
       onState: problem => this.#state('nodes', problem),
@@ -110,7 +121,11 @@ export class Heartbeats {
       namespace: HEARTBEATS,
       name: 'heartbeats',
       store: this.#leases,
-      project: (object, previous) => projectLease(object, previous, systemClock.monotonicMs()),
+      project: object => {
+        const {name} = object.metadata;
+        const nodeName = this.#nodes.get(name)?.name;
+        return projectHeartbeat(object, this.#leases.get(name), nodeName, systemClock.monotonicMs());
+      },
       pollMs,
       signal,
       onState: problem => this.#state('heartbeats', problem),
@@ -121,9 +136,22 @@ export class Heartbeats {
     const wasReady = this.#problems.size === 0 && this.ready;
     if (problem === undefined) this.#problems.delete(resource);
     else this.#problems.set(resource, problem);
+    this.#lookForSilence();
     if (wasReady && problem === undefined) return;
     for (const {name} of this.#leases.values()) this.#noteAbsence(name);
     this.#options.onState();
+  }
+
+  /** A list is all that can tell that a node is silent, and cheaper than a timer for each of them. */
+  #lookForSilence(): void {
+    const nowMs = systemClock.monotonicMs();
+    for (const lease of this.#leases.values()) {
+      const isSilent = holding(lease, nowMs).state !== 'held';
+      if (isSilent === this.#silent.has(lease.name)) continue;
+      if (isSilent) this.#silent.add(lease.name);
+      else this.#silent.delete(lease.name);
+      this.#options.onChange(lease.name);
+    }
   }
 
   #noteAbsence(name: string): void {

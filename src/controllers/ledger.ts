@@ -50,6 +50,8 @@ const idOf = ({reason, about}: Finding) => `${reason} ${refText(about)}`;
 export class Ledger {
   readonly #entries = new Map<string, Judgement>();
   readonly #tallies = new Map<string, PolicyTally>();
+  /** What was recorded of Leases that only count, by their states: thousands share one instead of having equal ones. */
+  readonly #plain = new Map<string, Judgement>();
   readonly #since: (finding: Finding) => string | undefined;
 
   /** The function knows since when a finding has stood in status, from before this process led. */
@@ -76,9 +78,11 @@ export class Ledger {
   }
 
   /** Replaces what was found under this key. Returns the policies whose sums changed, and findings that are new. */
-  record(key: string, entry: Judgement, wallMs: number): {changed: Set<string>; fresh: Finding[]} {
+  record(key: string, judged: Judgement, wallMs: number): {changed: Set<string>; fresh: Finding[]} {
     const before = this.#entries.get(key);
+    const entry = this.#shared(judged);
     const changed = new Set<string>();
+    if (entry === before) return {changed, fresh: []};
     if (before) this.#subtract(key, before, changed);
     const fresh = this.#add(key, entry, before, changed, wallMs);
     if (isEmpty(entry)) this.#entries.delete(key);
@@ -91,6 +95,7 @@ export class Ledger {
   clear(): void {
     this.#entries.clear();
     this.#tallies.clear();
+    this.#plain.clear();
   }
 
   /** Forgets a policy that is gone, with everything that was found for it. */
@@ -104,6 +109,15 @@ export class Ledger {
       });
     }
     this.#tallies.delete(policy);
+  }
+
+  #shared(judged: Judgement): Judgement {
+    const {findings, states = [], garbage = []} = judged;
+    if (findings.length > 0 || garbage.length > 0) return judged;
+    const key = JSON.stringify(states);
+    const known = this.#plain.get(key) ?? {findings: [], states};
+    this.#plain.set(key, known);
+    return known;
   }
 
   #subtract(key: string, {findings, states = [], garbage = []}: Judgement, changed: Set<string>): void {

@@ -11,8 +11,10 @@ import {
 import type {Workload} from '../core/claims.ts';
 import type {LeaseOwner, LeaseView} from '../core/lifetime.ts';
 import type {NodeView} from '../core/plan-heartbeat.ts';
+import {HEARTBEATS} from '../core/rules.ts';
 import {keyOf} from '../runtime/informer.ts';
 import type {Row} from '../runtime/store.ts';
+import {sameOwners} from './changes.ts';
 
 export type PolicyRow = Row & {
   readonly uid: string;
@@ -138,16 +140,47 @@ export function projectLease(object: KubeObject, previous: LeaseView | undefined
 /** kwok marks the nodes that it stands in for by this annotation. */
 const SIMULATED = 'kwok.x-k8s.io/node';
 
-export function projectNode(object: KubeObject, previous: NodeRow | undefined, nowMs: number): NodeRow {
+/** Labels only where a policy asks for them: those of each node are its own, and take most of the memory. */
+export function projectNode(
+  object: KubeObject,
+  previous: NodeRow | undefined,
+  keepsLabels: boolean,
+  nowMs: number,
+): NodeRow {
   const {name, uid, resourceVersion, labels, annotations} = object.metadata;
   return {
     key: name,
     name,
     uid,
     resourceVersion,
-    labels: labels ?? NO_LABELS,
+    labels: (keepsLabels && labels) || NO_LABELS,
     isSimulated: annotations?.[SIMULATED] !== undefined,
     seenAtMs: previous?.uid === uid ? previous.seenAtMs : nowMs,
+  };
+}
+
+/**
+ * A heartbeat, of which there may be thousands that are read anew every few seconds: what did not change is shared with
+ * what was there before, and so are texts that say the same. Its key is the name of its node.
+ */
+export function projectHeartbeat(
+  object: KubeObject,
+  previous: LeaseView | undefined,
+  nodeName: string | undefined,
+  nowMs: number,
+): LeaseView {
+  const read = projectLease(object, previous, nowMs);
+  const key = previous?.key ?? nodeName ?? read.name;
+  const isSame = previous?.uid === read.uid;
+  const owners = read.owners.map(owner => (owner.name === key ? {...owner, name: key} : owner));
+  return {
+    ...read,
+    key,
+    namespace: HEARTBEATS,
+    name: key,
+    uid: isSame ? previous.uid : read.uid,
+    holder: [key, previous?.holder].find(each => each === read.holder) ?? read.holder,
+    owners: isSame && sameOwners(previous.owners, owners) ? previous.owners : owners,
   };
 }
 

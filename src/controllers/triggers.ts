@@ -6,8 +6,10 @@ import {lenientNamespaces} from '../core/admission/frame.ts';
 import {type Claim, claimOf} from '../core/claims.ts';
 import {isManaged, type LeaseView} from '../core/lifetime.ts';
 import type {RenderedView} from '../core/rendered.ts';
+import type {SystemRules} from '../core/system-rules.ts';
 import type {Change} from '../runtime/store.ts';
 import {isHeartbeat, sameLabels, sameWorkload} from './changes.ts';
+import type {NodesNeeded} from './heartbeats.ts';
 import {INJECTION_CONFLICT} from './in-force.ts';
 import type {NamespaceRow, PolicyRow, RegistryRow, WorkloadRow} from './project.ts';
 import type {World} from './world.ts';
@@ -158,9 +160,7 @@ export class Triggers {
 
   /** Looks anew at everything that the rules in force concern. */
   rulesChanged(): void {
-    this.#world.heartbeats.want(
-      this.#world.systemRules.values().some(({subjects}) => subjects.kind === 'Node'),
-    );
+    this.#world.heartbeats.want(nodesNeeded(this.#world.systemRules.values()));
     this.#wantSystem();
     for (const source of this.#world.sources.values())
       for (const row of source.store.values()) this.#claim(row, false);
@@ -274,6 +274,12 @@ export class Triggers {
     if (this.#world.claims.winner(key) === undefined) return true;
     return this.#world.registries.get(`${namespace}/${REGISTRY_NAME}`)?.spec.retired[name] !== undefined;
   }
+}
+
+function nodesNeeded(systemRules: Iterable<SystemRules>): NodesNeeded {
+  const subjects = [...systemRules].flatMap(rules => (rules.subjects.kind === 'Node' ? rules.subjects : []));
+  if (subjects.length === 0) return 'nothing';
+  return subjects.every(({selectsAll}) => selectsAll) ? 'names' : 'names and labels';
 }
 
 const namespaceOf = (key: string) => key.slice(0, key.indexOf('/'));

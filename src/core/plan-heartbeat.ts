@@ -38,7 +38,8 @@ export function planHeartbeat(observed: HeartbeatObservation, now: Now): Plan {
   const {node, lease, policies} = observed;
   if (policies.length === 0 || (!node && !lease)) return {actions: [], findings: []};
   if (!lease) return planMissing(observed, now);
-  const {state, changesInMs} = holding(lease, now.monotonicMs);
+  // When it runs out the next list tells, which is all that can: so there is no time at which to look again.
+  const {state} = holding(lease, now.monotonicMs);
   const isOrphaned = observed.absentSinceMs !== undefined && state !== 'held' && state !== 'unknown';
   const lifetime = isOrphaned ? 'orphaned' : state;
   const garbage = policies.flatMap(rules => (isOrphaned ? (garbageOf(observed, lease, rules) ?? []) : []));
@@ -48,7 +49,6 @@ export function planHeartbeat(observed: HeartbeatObservation, now: Now): Plan {
     states: policies.map(({policy}) => stateOf(policy, observed, lifetime)),
     // One policy is enough to delete it.
     garbage: garbage.slice(0, 1),
-    requeueAfterMs: changesInMs,
   };
 }
 

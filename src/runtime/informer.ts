@@ -9,6 +9,8 @@ import {isNewer, type Row, type Store} from './store.ts';
 const metadataAs = (type: string) => `application/json;as=${type};g=meta.k8s.io;v=v1`;
 
 const PAGE_SIZE = 500;
+/** What is read again and again comes in small pieces, so that the heap needs no room for large ones. */
+const POLL_PAGE_SIZE = 100;
 /** The server ends a watch after a random time in this range; seconds. */
 const WATCH_SECONDS = {min: 300, max: 600};
 const BACKOFF_FIRST_MS = 200;
@@ -88,13 +90,14 @@ export class Informer<R extends Row> {
 
   /** Lists in pages into a side buffer and swaps it in whole. Returns the version to watch from. */
   async #list(): Promise<string> {
-    const {client, path, store, project, signal, metadataOnly} = this.#options;
+    const {client, path, store, project, signal, metadataOnly, pollMs} = this.#options;
+    const limit = `${pollMs === undefined ? PAGE_SIZE : POLL_PAGE_SIZE}`;
     const accept = metadataOnly ? {accept: metadataAs('PartialObjectMetadataList')} : {};
     const rows = new Map<string, R>();
     let next: string | undefined;
     let version = '';
     do {
-      const query = this.#query({limit: `${PAGE_SIZE}`, continue: next});
+      const query = this.#query({limit, continue: next});
       const page = checkPage(await client.request('GET', `${path}?${query}`, {signal, ...accept}), path);
       for (const object of page.items ?? []) {
         const row = project(object, store.get(keyOf(object)));

@@ -43,13 +43,12 @@ const plan = (given: Partial<HeartbeatObservation>, at = now) =>
 const reasons = (given: Partial<HeartbeatObservation>, at = now) =>
   plan(given, at).findings.map(({reason}) => reason);
 
-test('a heartbeat that is renewed is counted, and looked at again when it could be stale', t => {
+test('a heartbeat that is renewed is counted, and needs nothing', t => {
   t.deepEqual(plan({lease: heartbeat().renewed(ago(5))}), {
     actions: [],
     findings: [],
     states: [{policy: 'nodes', class: 'node-heartbeat', lifetime: 'held', claimed: true}],
     garbage: [],
-    requeueAfterMs: 35_000,
   });
 });
 
