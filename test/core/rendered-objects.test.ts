@@ -6,6 +6,7 @@ import type {PolicyRow} from '../../src/controllers/project.ts';
 import {RenderedObjects} from '../../src/controllers/rendered-objects.ts';
 import type {WatchRequest} from '../../src/controllers/watch-request.ts';
 import {World} from '../../src/controllers/world.ts';
+import type {AdmissionPlan} from '../../src/core/plan-admission.ts';
 import type {Rendered, RenderedView} from '../../src/core/rendered.ts';
 import type {KindAnswer} from '../../src/runtime/kinds.ts';
 import {idleWorld, now, only, policy, served} from '../support/builders.ts';
@@ -145,12 +146,15 @@ test('whether a policy reaches the namespace of the operator is known by its lab
 test('a policy that is about to go, or is gone, has nothing left in the API server', t => {
   const gone = worldWith();
   gone.policies.delete('payments', '9');
-  for (const world of [worldWith({terminating: true}), gone]) {
+  for (const [world, reason] of [
+    [worldWith({terminating: true}), 'Terminating'],
+    [gone, undefined],
+  ] as const) {
     world.rendered.stores.ValidatingAdmissionPolicy.put(object('ValidatingAdmissionPolicy', 'a'));
     const plan = admissionController.plan(observe(world), now);
     t.is(plan.actions.length, 1);
     t.is(only(plan.actions, 'deleteObject')[0]?.name, 'a');
-    t.false('enforced' in plan);
+    t.is((plan as AdmissionPlan).enforced?.reason, reason);
   }
 });
 
