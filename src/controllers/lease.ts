@@ -1,7 +1,6 @@
 /** Judges each Lease: its state, its findings, and whether it is garbage. */
 import {LABELS} from '../api/objects.ts';
 import type {SubjectCheck} from '../core/action.ts';
-import {supersededBuckets} from '../core/buckets.ts';
 import type {Claim, Workload} from '../core/claims.ts';
 import {bucketOf} from '../core/classify.ts';
 import {workloadOf} from '../core/holder.ts';
@@ -10,6 +9,7 @@ import {type LeaseObservation, planLease} from '../core/plan-lease.ts';
 import {allowedText} from '../core/plan-registry.ts';
 import type {Now} from '../core/plan-workload.ts';
 import {exemption, type Rules} from '../core/rules.ts';
+import {isSuperseded} from './buckets.ts';
 import type {Controller} from './controller.ts';
 import type {World} from './world.ts';
 
@@ -40,7 +40,7 @@ export const leaseController: Controller<LeaseObservation> = {
       holderWorkload: holderWorkload(lease, world),
       readySinceMs: claim && world.workload(claim.workload.id)?.readySinceMs,
       namesakes: namesakes(lease, world),
-      isSuperseded: isSuperseded(lease, world, now),
+      isSuperseded: isSuperseded(lease, world, now.monotonicMs),
       isSystems: [...world.systemPolicies(lease)].length > 0,
     };
   },
@@ -90,15 +90,6 @@ function namesakes(lease: LeaseView, world: World): string[] {
     return holder && holder.name !== own.name ? [`${holder.kind}/${holder.namespace}/${holder.name}`] : [];
   });
   return [...new Set(others)].sort();
-}
-
-function isSuperseded(lease: LeaseView, world: World, now: Now): boolean {
-  const bucket = bucketOf(lease.name);
-  if (!bucket) return false;
-  const siblings = [...world.leaseIndex.inNamespace(lease.namespace)]
-    .flatMap(key => world.leases.get(key) ?? [])
-    .filter(each => bucketOf(each.name)?.base === bucket.base);
-  return supersededBuckets(siblings, now.monotonicMs).includes(lease);
 }
 
 /** The policy by whose word the Lease is judged. */

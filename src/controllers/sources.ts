@@ -2,6 +2,7 @@
 import {RENDERED_KINDS, type RenderedKind} from '../api/objects.ts';
 import type {WorkQueue} from '../runtime/queue.ts';
 import type {MetricSources} from '../telemetry/metrics.ts';
+import {isSuperseded} from './buckets.ts';
 import {ageMs, leaderlessMs, longest} from './lease-ages.ts';
 import type {World} from './world.ts';
 
@@ -24,7 +25,8 @@ export function metricSources(
       [...world.policies.values()].map(({key}) => ({policy: key, count: world.stopped.has(key) ? 1 : 0})),
     ),
     renewAges: ofLeader(() => longest(world, lease => ageMs(lease, monotonicMs()))),
-    leaderless: ofLeader(() => longest(world, (lease, kind) => leaderlessMs(lease, kind, monotonicMs()))),
+    leaderless: ofLeader(() => leaderless(world, monotonicMs())),
+    policyInfo: ofLeader(() => policyInfo(world)),
     cached: () => cached(world),
     queueLength: () => queue.length,
     leading,
@@ -50,6 +52,18 @@ function* enforced(world: World) {
     if (world.systemRules.has(key)) continue;
     yield {policy: key, count: world.enforcement.get(key)?.status === 'True' ? 1 : 0};
   }
+}
+
+/** A set of buckets that another one has replaced leads nothing, and nobody waits for it. */
+const leaderless = (world: World, nowMs: number) =>
+  longest(world, (lease, kind) =>
+    isSuperseded(lease, world, nowMs) ? undefined : leaderlessMs(lease, kind, nowMs),
+  );
+
+/** By this an alert knows a policy of components, whatever its name is. */
+function* policyInfo(world: World) {
+  for (const policy of world.rules.keys()) yield {policy, subjects: 'Workload', count: 1};
+  for (const [policy, {subjects}] of world.systemRules) yield {policy, subjects: subjects.kind, count: 1};
 }
 
 function* cached(world: World) {

@@ -3,7 +3,7 @@ import {Counter, collectDefaultMetrics, Gauge, Histogram, Registry} from 'prom-c
 
 const PREFIX = 'leasepolicy_';
 
-type Labels = {[name in 'policy' | 'class' | 'state' | 'reason' | 'resource']?: string};
+type Labels = {[name in 'policy' | 'subjects' | 'class' | 'state' | 'reason' | 'resource']?: string};
 
 /** Where gauges are read from at the moment of a scrape. */
 export type MetricSources = {
@@ -16,6 +16,8 @@ export type MetricSources = {
   findings: () => Iterable<{policy: string; reason: string; count: number}>;
   /** 1 for a policy that is wholly enforced, else 0. */
   enforced: () => Iterable<{policy: string; count: number}>;
+  /** 1 for a policy in force and what it is about. */
+  policyInfo: () => Iterable<{policy: string; subjects: string; count: number}>;
   queueLength: () => number;
   leading: () => boolean;
   cached: () => Iterable<{resource: string; count: number}>;
@@ -87,6 +89,12 @@ export class Metrics {
     );
     this.#gauge('findings', 'Findings by policy and reason.', ['policy', 'reason'], sources.findings);
     this.#gauge('enforced', '1 while the API server enforces all of a policy.', ['policy'], sources.enforced);
+    this.#gauge(
+      'policy_info',
+      'Always 1; what a policy in force is about.',
+      ['policy', 'subjects'],
+      sources.policyInfo,
+    );
     this.#gauge('cached_objects', 'Objects in the caches.', ['resource'], sources.cached);
     this.#gauge('queue_length', 'Keys that are due or running.', [], () => [{count: sources.queueLength()}]);
     this.#gauge('leader', '1 while this process leads.', [], () => [{count: sources.leading() ? 1 : 0}]);

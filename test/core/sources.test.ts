@@ -4,7 +4,7 @@ import type {PolicyRow} from '../../src/controllers/project.ts';
 import {metricSources} from '../../src/controllers/sources.ts';
 import {World} from '../../src/controllers/world.ts';
 import {WorkQueue} from '../../src/runtime/queue.ts';
-import {idleWorld, now, policy} from '../support/builders.ts';
+import {ago, idleWorld, lease, now, policy, systemPolicy} from '../support/builders.ts';
 
 function worldOf(...names: string[]): World {
   const world = new World(idleWorld);
@@ -16,21 +16,54 @@ function worldOf(...names: string[]): World {
   return world;
 }
 
+const sourcesOf = (world: World, leading = true) =>
+  metricSources(
+    world,
+    new WorkQueue(),
+    () => leading,
+    () => now.monotonicMs,
+  );
+
 test('the leader tells of each policy whether it is enforced, a standby of none', t => {
   const world = worldOf('billing', 'payments');
   world.enforcement.set('billing', {status: 'False', reason: 'KindNotServed', message: 'too old'});
   world.enforcement.set('payments', {status: 'True', reason: 'InForce', message: 'all of it'});
-  const enforced = (leading: boolean) => [
-    ...metricSources(
-      world,
-      new WorkQueue(),
-      () => leading,
-      () => now.monotonicMs,
-    ).enforced(),
-  ];
+  const enforced = (leading: boolean) => [...sourcesOf(world, leading).enforced()];
   t.deepEqual(enforced(true), [
     {policy: 'billing', count: 0},
     {policy: 'payments', count: 1},
   ]);
   t.deepEqual(enforced(false), []);
+});
+
+test('the leader tells what each policy in force is about', t => {
+  const world = worldOf('payments');
+  world.inForce.rules.set('payments', policy().rules());
+  const components = [{namespace: 'serving', name: 'controller'}];
+  for (const [name, subjects] of Object.entries({nodes: {nodes: {selector: {}}}, led: {components}}))
+    world.inForce.systemRules.set(name, systemPolicy(subjects).rules(name));
+  t.deepEqual(
+    [...sourcesOf(world).policyInfo()],
+    [
+      {policy: 'payments', subjects: 'Workload', count: 1},
+      {policy: 'nodes', subjects: 'Node', count: 1},
+      {policy: 'led', subjects: 'Component', count: 1},
+    ],
+  );
+  t.deepEqual([...sourcesOf(world, false).policyInfo()], []);
+});
+
+test('a bucket that another set has replaced is no election without a leader', t => {
+  const world = worldOf();
+  const components = [{namespace: 'shop', name: 'controller'}];
+  world.inForce.systemRules.set('led', systemPolicy({components}).rules('led'));
+  const bucket = (name: string) => lease().named(`controller.${name}`).heldBy('a-pod').lasting(15);
+  const show = (...leases: ReturnType<typeof bucket>[]) => {
+    world.leases.replace(new Map(leases.map(each => [each.key, each])), '1');
+    return [...sourcesOf(world).leaderless()];
+  };
+  const old = bucket('00-of-01').renewed(ago(100));
+  const ofSet = {policy: 'led', class: 'leader-election-bucket'};
+  t.deepEqual(show(old, bucket('00-of-02')), [{...ofSet, count: 85}], 'the set of two is not complete');
+  t.deepEqual(show(old, bucket('00-of-02'), bucket('01-of-02')), [{...ofSet, count: 0}]);
 });

@@ -4,6 +4,7 @@ import {onlyFiringAt, quietAt, sentAlert, testRules} from '../support/promtool.t
 import {type Alert, alerts} from './rules.ts';
 import {
   A,
+  about,
   B,
   between,
   finding,
@@ -29,10 +30,15 @@ type Case = Partial<Pick<Scenario, 'replicas' | 'leads'>> & {
 };
 
 /** Two policies see the same fault. */
-const found = (alert: string, reason: string, policies = ['payments', 'orders']): Case => ({
+const found = (
+  alert: string,
+  reason: string,
+  policies = ['payments', 'orders'],
+  subjects = 'Workload',
+): Case => ({
   alert,
   title: `${alert} fires once for ${reason}`,
-  readings: policies.map(policy => finding(policy, reason, during(1))),
+  readings: policies.flatMap(policy => [about(policy, subjects), finding(policy, reason, during(1))]),
 });
 
 const counter = (series: string, perMinute: number, by: Reading['by'] = 'leader'): Reading => ({
@@ -111,20 +117,22 @@ const CASES: readonly Case[] = [
     found('LeasePolicySubjectWithoutLease', reason),
   ),
   found('LeasePolicyExemptionEnding', 'ExemptionEnding'),
-  found('LeaseHeartbeatStale', 'StaleHeartbeat', ['nodes', 'all-nodes']),
-  found('LeaseControlPlaneLeaderless', 'Leaderless', ['control-plane', 'kube-system']),
+  found('LeaseHeartbeatStale', 'StaleHeartbeat', ['nodes', 'all-nodes'], 'Node'),
+  found('LeaseControlPlaneLeaderless', 'Leaderless', ['control-plane', 'always-led'], 'Component'),
   {
     alert: 'LeaseControlPlaneLeaderless',
     title: 'LeaseControlPlaneLeaderless fires once by the time without a leader',
     readings: [
+      about('always-led', 'Component'),
       {
-        series: 'leasepolicy_leaderless_seconds{policy="kube",class="leader-election"}',
+        series: 'leasepolicy_leaderless_seconds{policy="always-led",class="leader-election"}',
         at: minute => (isFault(minute) ? (minute - FAULT) * 60 : 0),
       },
     ],
     shows: 2,
   },
-  found('LeaseWorkloadLeaderless', 'Leaderless', ['payments', 'kubeflow']),
+  // What a policy is called says nothing.
+  found('LeaseWorkloadLeaderless', 'Leaderless', ['payments', 'kube-apps']),
   found('LeaseContested', 'ContestedLease'),
   found('LeaseContested', 'SharedElectionID'),
   found('LeaseFlapping', 'Flapping'),
@@ -133,7 +141,7 @@ const CASES: readonly Case[] = [
   found('LeaseIdentityMismatch', 'ReservedName'),
   found('LeaseClockWrong', 'FutureRenewTime'),
   found('LeaseHazardousOwner', 'HazardousOwner'),
-  found('LeaseOwnerMissing', 'MissingOwner', ['nodes', 'all-nodes']),
+  found('LeaseOwnerMissing', 'MissingOwner', ['nodes', 'all-nodes'], 'Node'),
   found('LeaseCandidateMissing', 'PreferredHolderMissing'),
   found('LeaseCandidateMissing', 'OrphanedCandidate'),
 ];
@@ -228,14 +236,17 @@ test('what a former leader said in a bad moment raises no alarm', async t => {
   t.is(await testRules(seriesOf(scenario), [...halfMinutes(0, END)].map(quietAt)), '');
 });
 
-test('a change of leader while an alert is pending does not delay it', async t => {
-  const readings = [finding('payments', 'Flapping', during(1))];
-  const scenario = scenarioOf({alert: 'LeaseFlapping', readings, leads: handOverAt(FAULT + 3)});
-  const expected = halfMinutes(FAULT + 6, LAST).map(seconds =>
-    onlyFiringAt(seconds, 'LeaseFlapping', 'warning'),
-  );
-  t.is(await testRules(seriesOf(scenario), [...expected]), '');
-});
+for (const [policy, reason, alert, severity] of [
+  ['payments', 'Flapping', 'LeaseFlapping', 'warning'],
+  ['control-plane', 'Leaderless', 'LeaseControlPlaneLeaderless', 'critical'],
+] as const) {
+  test(`a change of leader while ${alert} is pending does not delay it`, async t => {
+    const readings = [finding(policy, reason, during(1))];
+    const scenario = scenarioOf({alert, readings, leads: handOverAt(FAULT + 3)});
+    const expected = halfMinutes(FAULT + 6, LAST).map(seconds => onlyFiringAt(seconds, alert, severity));
+    t.is(await testRules(seriesOf(scenario), [...expected]), '');
+  });
+}
 
 test('an alert goes on while nobody leads for four minutes', async t => {
   const readings = [finding('payments', 'Flapping', during(1))];

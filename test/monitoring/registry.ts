@@ -10,6 +10,7 @@ const SOURCES: MetricSources = {
   stopped: () => [{policy: 'payments', count: 0}],
   findings: () => [{policy: 'payments', reason: 'MissingLease', count: 0}],
   enforced: () => [{policy: 'payments', count: 1}],
+  policyInfo: () => [{policy: 'payments', subjects: 'Workload', count: 1}],
   cached: () => [{resource: 'leases', count: 40}],
   queueLength: () => 0,
   leading: () => true,

@@ -111,6 +111,12 @@ export const finding = (policy: string, reason: string, at: Reading['at']): Read
   at,
 });
 
+/** What a policy is about: Workload, Node, APIServer or Component. */
+export const about = (policy: string, subjects: string): Reading => ({
+  series: `leasepolicy_policy_info{policy="${policy}",subjects="${subjects}"}`,
+  at: always(1),
+});
+
 const leases = (policy: string, leaseClass: string, state: string, count: number): Reading => ({
   series: `leasepolicy_leases{policy="${policy}",class="${leaseClass}",state="${state}"}`,
   at: always(count),
@@ -127,6 +133,9 @@ const perClass = (metric: string, policy: string, leaseClass: string, at: Readin
  * findings that an admin lives with, and what comes and goes by itself within minutes.
  */
 export const HEALTHY: readonly Reading[] = [
+  about('payments', 'Workload'),
+  about('control-plane', 'Component'),
+  about('nodes', 'Node'),
   leases('payments', 'leader-election', 'held', 40),
   leases('payments', 'leader-election', 'orphaned', 3),
   leases('control-plane', 'leader-election', 'held', 2),
@@ -136,7 +145,7 @@ export const HEALTHY: readonly Reading[] = [
   perClass('renew_age_seconds', 'nodes', 'node-heartbeat', blip(7, 1, 12)),
   perClass('renew_age_seconds', '', 'leader-election', always(8_000_000)),
   perClass('leaderless_seconds', 'payments', 'leader-election', minute => minute * 60),
-  perClass('leaderless_seconds', 'control-plane', 'leader-election', blip(1440, 1, 20)),
+  perClass('leaderless_seconds', 'control-plane', 'leader-election', blip(480, 1, 20)),
   perClass('leaderless_seconds', '', 'leader-election', always(8_000_000)),
   perClass('transitions_total', 'payments', 'leader-election', blip(60, 1, 3)),
   perClass('lease_writes_total', 'nodes', 'node-heartbeat', always(30)),
@@ -146,8 +155,8 @@ export const HEALTHY: readonly Reading[] = [
   finding('payments', 'NotInjected', always(1)),
   finding('payments', 'MissingLease', blip(97, 1)),
   finding('payments', 'Leaderless', blip(61, 1)),
-  finding('control-plane', 'Leaderless', blip(1440, 1)),
-  finding('nodes', 'StaleHeartbeat', blip(720, 1)),
+  finding('control-plane', 'Leaderless', blip(480, 1)),
+  finding('nodes', 'StaleHeartbeat', blip(240, 1)),
   {series: 'leasepolicy_enforced{policy="payments"}', at: minute => 1 - blip(180, 2)(minute)},
   {series: 'leasepolicy_enforced{policy="nodes"}', at: always(1)},
   {series: 'leasepolicy_collection_stopped{policy="payments"}', at: always(0)},

@@ -51,6 +51,7 @@ test('gauges say what their sources say at the moment of the scrape', async t =>
     stopped: () => [{policy: 'payments', count: 0}],
     renewAges: () => [{policy: 'payments', class: 'leader-election', count: 1.5}],
     leaderless: () => [],
+    policyInfo: () => [],
     queueLength: () => 7,
     leading: () => true,
     cached: () => [{resource: 'leases', count: 9}],
