@@ -3,6 +3,7 @@ import {readFileSync} from 'node:fs';
 import path from 'node:path';
 import test from 'ava';
 import {ROOT} from '../../dev/programs.ts';
+import {FINDING_REASONS} from '../../src/core/finding.ts';
 import {promtool, RULES} from '../support/promtool.ts';
 import {knownNames, metricsOf} from './registry.ts';
 import {alerts, rules} from './rules.ts';
@@ -122,6 +123,14 @@ test('the documentation has each alert and each metric', async t => {
       rows.some(cell => cell.includes(`\`${name}\``)),
       `${name} is in the table`,
     );
+});
+
+test('the documentation has each finding, and how many there are', t => {
+  const [, table = ''] = read('docs/policy.md').split('## Findings');
+  const cells = [...table.matchAll(/^\| (.+?) \|/gm)].map(([, cell = '']) => cell);
+  const documented = cells.flatMap(cell => [...cell.matchAll(/`(\w+)`/g)].map(([, name = '']) => name));
+  t.deepEqual(documented.toSorted(), FINDING_REASONS.toSorted());
+  t.regex(read('docs/operations.md'), new RegExp(`P x ${FINDING_REASONS.length} \\|`));
 });
 
 test('the metrics are as Prometheus wants them', async t => {
