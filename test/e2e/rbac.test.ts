@@ -9,6 +9,7 @@ import {LABELS, RENDERED_KINDS} from '../../src/api/objects.ts';
 import {ownLeaseName} from '../../src/config.ts';
 import {eventually} from '../support/eventually.ts';
 import {namespace, policy, type Stage, setStage, workload} from '../support/stage.ts';
+import {heartbeat, node, systemPolicy} from '../support/system.ts';
 
 const DEFAULT = path.join(ROOT, 'config', 'default');
 const ACCESS = path.join(ROOT, 'config', 'rbac', 'access.yaml');
@@ -34,6 +35,7 @@ test.serial('the operator needs every verb that it is granted, and no other', as
   t.is(await first.stop(), 0);
   await second.line('leading', leading);
   await collectsWhatIsLeft(t, stage);
+  await collectsOfNodes(stage);
   t.is(await second.stop(), 0);
 
   const refused = [...first.lines, ...second.lines].filter(line => /forbidden/.test(JSON.stringify(line)));
@@ -351,6 +353,18 @@ async function collectsWhatIsLeft(t: ExecutionContext, stage: Stage): Promise<vo
   await eventually('nothing of the policy is enforced', async () => (await ourObjects(stage)).length === 0);
 }
 
+/** What a node leaves behind. */
+async function collectsOfNodes(stage: Stage): Promise<void> {
+  await stage.apply(node('gone'), heartbeat('gone', 1));
+  const mode = {mode: 'All', ttlSeconds: 1, maxPercent: 100};
+  await stage.apply(systemPolicy('nodes', {nodes: {selector: {}}}, mode));
+  const counts = async () => (await stage.status('nodes'))?.leases.total === 1;
+  await eventually('the heartbeat is known', counts);
+  await stage.kubectl(['delete', 'node', 'gone']);
+  const isGone = async () => (await stage.lease('kube-node-lease', 'gone')) === undefined;
+  await eventually('the heartbeat of the node that is gone is deleted', isGone, 60_000);
+}
+
 async function comparesGrants(t: ExecutionContext, stage: Stage): Promise<void> {
   t.deepEqual(await refusals(stage), []);
   const requests = await requestsOf(stage);
@@ -365,7 +379,7 @@ async function comparesGrants(t: ExecutionContext, stage: Stage): Promise<void> 
   const discovered = ['admissionregistration.k8s.io', 'apps', 'example.dev', 'rbac.authorization.k8s.io'];
   t.deepEqual(
     [...elsewhere].sort(),
-    discovered.map(group => `/apis/${group}/v1`),
+    [...discovered.map(group => `/apis/${group}/v1`), '/apis/coordination.k8s.io/v1beta1'].sort(),
     'discovery is for everybody',
   );
   const updated = new Set(onObjects.filter(each => each.verb === 'update').map(each => each.objectRef?.name));
@@ -388,10 +402,16 @@ const FOR_EVERYBODY = 'create authentication.k8s.io/selfsubjectreviews by Cluste
 /** The right to update all Leases, which is there to be granted on, covers this one; without it this is used. */
 const RENEWS_ITS_OWN = 'update coordination.k8s.io/leases by Role leasepolicy-election';
 
-/** For --leader-election=coordinated alone. */
-const CANDIDACY = ['create', 'delete', 'list', 'update', 'watch'].map(
-  verb => `${verb} coordination.k8s.io/leasecandidates by Role leasepolicy-election`,
-);
+/** Only where the API server serves candidates, and to write them for --leader-election=coordinated alone. */
+const CANDIDACY = [
+  ...['create', 'delete', 'update'].map(
+    verb => `${verb} coordination.k8s.io/leasecandidates by Role leasepolicy-election`,
+  ),
+  // Also to tell of candidates of others, where the API server serves them.
+  ...['list', 'watch'].map(
+    verb => `${verb} coordination.k8s.io/leasecandidates by ClusterRole leasepolicy-operator`,
+  ),
+];
 
 /** Granted, and not to be seen in the audit log; other tests here prove that they are needed. */
 const NEVER_ASKED = [
