@@ -21,8 +21,9 @@ function structural(schema: Json): Json {
   if (patternProperties) {
     out.additionalProperties = structural(Object.values(patternProperties as Record<string, Json>)[0] ?? {});
   }
-  if (properties) {
-    const entries = Object.entries(properties as Record<string, Json>);
+  const entries = Object.entries((properties ?? {}) as Record<string, Json>);
+  // The API server drops an empty map, and kubectl would find a difference at every apply.
+  if (entries.length > 0) {
     out.properties = Object.fromEntries(entries.map(([key, value]) => [key, structural(value)]));
     const needed = entries.filter(([key, value]) => isRequired(key, value, required)).map(([key]) => key);
     if (needed.length > 0) out.required = needed;

@@ -27,6 +27,8 @@ export class Heartbeats {
   #leases = new Store<LeaseView>();
   #reading: {end: AbortController; need: NodesNeeded} | undefined;
   readonly #problems = new Map<string, string>();
+  /** Whether both are read without a problem, as it was told last. */
+  #isWell = false;
   /** Names of nodes whose Lease has run out since it was renewed last. */
   readonly #silent = new Set<string>();
   /** Names of Leases without a node, with the monotonic milliseconds since when this process knows. */
@@ -54,6 +56,7 @@ export class Heartbeats {
     this.#problems.clear();
     this.#absentSinceMs.clear();
     this.#silent.clear();
+    this.#isWell = false;
     if (need !== 'nothing') this.#start(need);
   }
 
@@ -133,11 +136,12 @@ export class Heartbeats {
   }
 
   #state(resource: string, problem: string | undefined): void {
-    const wasReady = this.#problems.size === 0 && this.ready;
     if (problem === undefined) this.#problems.delete(resource);
     else this.#problems.set(resource, problem);
     this.#lookForSilence();
-    if (wasReady && problem === undefined) return;
+    const isWell = this.ready && this.#problems.size === 0;
+    if (isWell && this.#isWell) return;
+    this.#isWell = isWell;
     for (const {name} of this.#leases.values()) this.#noteAbsence(name);
     this.#options.onState();
   }

@@ -212,7 +212,40 @@ test('bad input is refused at kubectl apply with a sentence', async t => {
     ],
     [
       {...policy('a', {naming}), spec: {subjects: {workloads: {}, nodes: {}}, naming}},
-      /unknown field "spec.subjects.nodes"/,
+      /exactly one of workloads, nodes, apiServers and components: write a policy for each/,
+    ],
+    [
+      {...policy('a', {}), spec: {subjects: {}}},
+      /exactly one of workloads, nodes, apiServers and components/,
+    ],
+    [policy('a', {}), /workloads need it: write naming.prefix for them/],
+    [
+      {...policy('a', {naming}), spec: {subjects: {nodes: {}}, naming}},
+      /no naming for nodes, apiServers and components, whose names are given/,
+    ],
+    [
+      {...policy('a', {}), spec: {subjects: {nodes: {}}, enforcement: {names: 'Deny'}}},
+      /what Kubernetes writes is never refused/,
+    ],
+    [
+      {...policy('a', {}), spec: {subjects: {nodes: {}}, injection: {mode: 'Env'}}},
+      /access and injection are for workloads: leave them out/,
+    ],
+    [
+      {...policy('a', {}), spec: {subjects: {nodes: {}}, lease: {durationSeconds: 40}}},
+      /leave it out, nobody makes those of others/,
+    ],
+    [
+      {...policy('a', {}), spec: {subjects: {apiServers: {}}, garbageCollection: {mode: 'All'}}},
+      /the API server deletes .* by itself: write mode: Report/,
+    ],
+    [
+      {...policy('a', {}), spec: {subjects: {components: [{namespace: 'kube-system', name: 'kube-*'}]}}},
+      /exact name of its Lease, such as kube-scheduler: there are no wildcards/,
+    ],
+    [
+      policy('a', {naming: {...naming, template: '{name}'}, garbageCollection: {mode: 'All'}}),
+      /this template bears every name: write \{prefix\} or \{hash\} into it/,
     ],
   ];
   for (const [object, sentence] of refused) {
