@@ -14,6 +14,8 @@ export type CandidateCacheOptions = {
   watch: (request: WatchRequest<CandidateRow>) => void;
   /** Told of the Lease, namespace/name, whose candidates have changed. */
   onChange: (lease: string) => void;
+  /** Told when all of them are known. */
+  onList: () => void;
 };
 
 export class CandidateCache {
@@ -38,6 +40,9 @@ export class CandidateCache {
       version,
       plural,
       store: this.store,
+      onState: problem => {
+        if (problem === undefined) this.#options.onList();
+      },
       project: (object, previous) => projectCandidate(object, previous, systemClock.monotonicMs()),
     });
   }

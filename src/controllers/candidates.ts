@@ -8,6 +8,8 @@ import type {World} from './world.ts';
 export const candidatesController: Controller<CandidatesObservation> = {
   name: 'candidates',
   observe(key, world) {
+    // Before all candidates are known, and where there are none, nobody is missing.
+    if (!world.candidates.store.ready) return {lease: undefined, candidates: [], policies: []};
     const [namespace = '', name = ''] = key.split('/');
     return {
       lease: world.leases.get(key),

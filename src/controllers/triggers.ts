@@ -91,7 +91,14 @@ export class Triggers {
       if (subjects.kind === 'APIServer') this.#enqueue(`identities/${policy}`);
     }
     for (const name of this.#world.heartbeats.names()) this.#enqueue(`heartbeat/${name}`);
+    this.candidatesKnown();
+  }
+
+  /** Looks at each Lease with candidates, and at each whose holder the API server chooses. */
+  candidatesKnown(): void {
     for (const lease of this.#world.candidates.leases()) this.#enqueue(`candidates/${lease}`);
+    for (const {key, strategy} of this.#world.leases.values())
+      if (strategy !== undefined) this.#enqueue(`candidates/${key}`);
   }
 
   nodeChanged(name: string): void {
@@ -249,7 +256,8 @@ export class Triggers {
     if (previous && isHeartbeat(previous, row)) return;
     this.#wantLease(row.key);
     for (const key of this.#world.systemPolicies(row)) this.#enqueue(key);
-    if (this.#world.candidates.store.size > 0) this.#enqueue(`candidates/${row.key}`);
+    if (row.strategy !== undefined || this.#world.candidates.store.size > 0)
+      this.#enqueue(`candidates/${row.key}`);
     for (const claim of this.#world.claims.claimants(row.key)) this.#enqueue(`workload/${claim.workload.id}`);
     if (!isManaged(row) || row.subject === undefined) return;
     const subject = this.#world.subjectOf(row);

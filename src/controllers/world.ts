@@ -95,6 +95,7 @@ export class World {
       kinds: options.kinds,
       watch: options.watch,
       onChange: lease => options.enqueue(`candidates/${lease}`),
+      onList: () => this.triggers.candidatesKnown(),
     });
     this.rendered = new RenderedObjects({
       kinds: options.kinds,
