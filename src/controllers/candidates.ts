@@ -1,6 +1,6 @@
 /** Judges the LeaseCandidates of each Lease, where the API server serves them. */
 import {type CandidatesObservation, planCandidates} from '../core/plan-candidates.ts';
-import {listsLease} from './components.ts';
+import {listsLease} from '../core/system-rules.ts';
 import type {Controller} from './controller.ts';
 import type {World} from './world.ts';
 

@@ -1,8 +1,7 @@
 /** Judges the Leases of the components that a policy lists. */
-import {bucketOf} from '../core/classify.ts';
 import type {LeaseView} from '../core/lifetime.ts';
 import {type ComponentsObservation, type ComponentView, planComponents} from '../core/plan-components.ts';
-import type {SystemRules} from '../core/system-rules.ts';
+import {isOfComponent} from '../core/system-rules.ts';
 import type {Controller} from './controller.ts';
 import type {World} from './world.ts';
 
@@ -32,14 +31,3 @@ function viewOf({namespace, name}: {namespace: string; name: string}, world: Wor
     })),
   };
 }
-
-const isOfComponent = (lease: string, component: string) =>
-  lease === component || bucketOf(lease)?.base === component;
-
-/** Whether the policy lists the Lease as that of a component. */
-export const listsLease = (
-  {subjects}: SystemRules,
-  {namespace, name}: Pick<LeaseView, 'namespace' | 'name'>,
-): boolean =>
-  subjects.kind === 'Component' &&
-  subjects.leases.some(each => each.namespace === namespace && isOfComponent(name, each.name));

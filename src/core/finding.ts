@@ -43,3 +43,16 @@ export type Finding = {
 /** Kind/namespace/name, or Kind/name for what has no namespace; for people. */
 export const refText = ({kind, namespace, name}: ObjectRef) =>
   namespace === '' ? `${kind}/${name}` : `${kind}/${namespace}/${name}`;
+
+/** A reference to a Lease, for what is not about its subject. */
+export const leaseRef = ({
+  namespace,
+  name,
+  uid,
+}: Pick<ObjectRef, 'namespace' | 'name' | 'uid'>): ObjectRef => ({
+  apiVersion: 'coordination.k8s.io/v1',
+  kind: 'Lease',
+  namespace,
+  name,
+  uid,
+});

@@ -1,10 +1,9 @@
 /** What is wrong with one Lease by its name, its owner and its record, for each policy that it concerns. */
 import {CONTROL_PLANE_LEASES} from './admission/frame.ts';
 import type {Workload} from './claims.ts';
-import type {Finding, ObjectRef} from './finding.ts';
+import {type Finding, leaseRef, type ObjectRef} from './finding.ts';
+import type {LeaseObservation} from './lease-observation.ts';
 import {isManaged, type LeaseView} from './lifetime.ts';
-import {leaseRef} from './plan-heartbeat.ts';
-import type {LeaseObservation} from './plan-lease.ts';
 import {type Now, workloadRef} from './plan-workload.ts';
 import {type Ailment, recordAilments} from './record.ts';
 import type {Rules} from './rules.ts';

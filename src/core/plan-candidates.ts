@@ -1,9 +1,8 @@
 /** Judges the LeaseCandidates of one Lease, where the API server chooses the leader among them. */
 import {type Plan, sooner} from './action.ts';
-import type {Finding, ObjectRef} from './finding.ts';
+import {type Finding, leaseRef, type ObjectRef} from './finding.ts';
 import type {LeaseView} from './lifetime.ts';
 import {parseMicroTime} from './microtime.ts';
-import {leaseRef} from './plan-heartbeat.ts';
 import type {Now} from './plan-workload.ts';
 
 /** How long a candidate may be without a Lease, or owe an answer to a ping; the API server itself waits 5 seconds. */

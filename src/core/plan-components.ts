@@ -2,11 +2,10 @@
 import {type Garbage, type LeaseState, type Plan, sooner} from './action.ts';
 import {supersededBuckets} from './buckets.ts';
 import type {LeaseClass} from './classify.ts';
-import type {Finding} from './finding.ts';
+import {type Finding, leaseRef} from './finding.ts';
 import {ailments} from './health.ts';
 import type {HolderChange} from './history.ts';
 import {holding, type LeaseView} from './lifetime.ts';
-import {leaseRef} from './plan-heartbeat.ts';
 import type {Now} from './plan-workload.ts';
 import {recordAilments} from './record.ts';
 import type {SystemRules} from './system-rules.ts';
@@ -35,14 +34,16 @@ const DURATION_SECONDS = 15;
 export function planComponents({rules, components}: ComponentsObservation, now: Now): Plan {
   if (!rules) return {actions: [], findings: []};
   const plans = components.map(component => planComponent(component, rules, now));
-  return {
-    actions: [],
-    findings: plans.flatMap(plan => plan.findings),
-    states: plans.flatMap(plan => plan.states ?? []),
-    garbage: plans.flatMap(plan => plan.garbage ?? []),
-    requeueAfterMs: plans.map(plan => plan.requeueAfterMs).reduce(sooner, undefined),
-  };
+  return joined(plans);
 }
+
+const joined = (plans: readonly Plan[]): Plan => ({
+  actions: [],
+  findings: plans.flatMap(plan => plan.findings),
+  states: plans.flatMap(plan => plan.states ?? []),
+  garbage: plans.flatMap(plan => plan.garbage ?? []),
+  requeueAfterMs: plans.map(plan => plan.requeueAfterMs).reduce(sooner, undefined),
+});
 
 function planComponent(component: ComponentView, rules: SystemRules, now: Now): Plan {
   const {namespace, name, leases} = component;
@@ -56,13 +57,7 @@ function planComponent(component: ComponentView, rules: SystemRules, now: Now): 
   const plans = leases.map(each =>
     superseded.has(each.lease) ? planSuperseded(each, rules) : planLed(each, rules, now),
   );
-  return {
-    actions: [],
-    findings: plans.flatMap(plan => plan.findings),
-    states: plans.flatMap(plan => plan.states ?? []),
-    garbage: plans.flatMap(plan => plan.garbage ?? []),
-    requeueAfterMs: plans.map(plan => plan.requeueAfterMs).reduce(sooner, undefined),
-  };
+  return joined(plans);
 }
 
 function planLed({lease, class: kind, changes}: ComponentLease, rules: SystemRules, now: Now): Plan {

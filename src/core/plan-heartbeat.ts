@@ -1,7 +1,7 @@
 /** Judges the heartbeat of one node: whether it is renewed, by whom, and what is left when the node is gone. */
 import type {Garbage, LeaseState, Plan} from './action.ts';
 import type {LeaseClass} from './classify.ts';
-import type {Finding, ObjectRef} from './finding.ts';
+import {type Finding, leaseRef, type ObjectRef} from './finding.ts';
 import {holding, type LeaseView, type Lifetime} from './lifetime.ts';
 import type {Now} from './plan-workload.ts';
 import {type Ailment, recordAilments} from './record.ts';
@@ -109,7 +109,7 @@ function nodeAilments(node: NodeView, lease: LeaseView, lifetime: Lifetime): Ail
 function orphan(lease: LeaseView, rules: SystemRules, kind: LeaseClass): Ailment {
   const {mode, ttlSeconds} = rules.collection;
   const message = `node ${lease.name} is gone and its Lease is still there: `;
-  const problem = keptBecause(lease, rules, kind);
+  const problem = keptBecause(lease, kind);
   if (problem !== undefined) return {reason: 'OrphanedLease', message: `${message}${problem}`};
   const fate =
     mode === 'All'
@@ -119,7 +119,7 @@ function orphan(lease: LeaseView, rules: SystemRules, kind: LeaseClass): Ailment
 }
 
 /** Why it is never deleted, whatever the mode; undefined when it may be. */
-function keptBecause(lease: LeaseView, _rules: SystemRules, kind: LeaseClass): string | undefined {
+function keptBecause(lease: LeaseView, kind: LeaseClass): string | undefined {
   if (kind !== 'node-heartbeat') return 'it does not look like a heartbeat, so it stays';
   // kwok holds the Leases of all its nodes by its own name, and makes and deletes nodes as it likes.
   if (lease.holder !== lease.name)
@@ -133,7 +133,7 @@ function garbageOf(
   rules: SystemRules,
 ): Garbage | undefined {
   const {mode, ttlSeconds} = rules.collection;
-  if (mode !== 'All' || absentSinceMs === undefined || keptBecause(lease, rules, kind) !== undefined)
+  if (mode !== 'All' || absentSinceMs === undefined || keptBecause(lease, kind) !== undefined)
     return undefined;
   const {namespace, name, uid, resourceVersion} = lease;
   // No node and no renewal, for the whole ttl and for the Lease's own duration, both under our own eyes.
@@ -156,19 +156,6 @@ const nodeRef = ({name, uid}: NodeView): ObjectRef => ({
   apiVersion: 'v1',
   kind: 'Node',
   namespace: '',
-  name,
-  uid,
-});
-
-/** A reference to a Lease, for what is not about its subject. */
-export const leaseRef = ({
-  namespace,
-  name,
-  uid,
-}: Pick<LeaseView, 'namespace' | 'name' | 'uid'>): ObjectRef => ({
-  apiVersion: 'coordination.k8s.io/v1',
-  kind: 'Lease',
-  namespace,
   name,
   uid,
 });

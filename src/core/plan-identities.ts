@@ -2,9 +2,9 @@
 import type {LeaseState, Plan} from './action.ts';
 import {sooner} from './action.ts';
 import type {LeaseClass} from './classify.ts';
+import {leaseRef} from './finding.ts';
 import {apiServerIdentity, identityForm} from './identity.ts';
 import {holding, type LeaseView, type Lifetime} from './lifetime.ts';
-import {leaseRef} from './plan-heartbeat.ts';
 import type {Now} from './plan-workload.ts';
 import {type Ailment, recordAilments} from './record.ts';
 import type {SystemRules} from './system-rules.ts';

@@ -1,5 +1,6 @@
 /** Parses the spec of a policy of what Kubernetes itself leases: nodes, API servers and components. */
 import type {LeasePolicySpec, WorkloadPolicySpec} from '../api/leasepolicy.ts';
+import {bucketOf} from './classify.ts';
 import type {Rules} from './rules.ts';
 import {compileSelector, isEmptySelector, type Labels} from './selector.ts';
 
@@ -47,3 +48,15 @@ export function compileSystem(
   if (typeof selects === 'string') return [selects];
   return {...common, subjects: {kind: 'Node', selects, selectsAll: isEmptySelector(nodes.selector)}};
 }
+
+/** Whether a Lease of this name is that of the component, or one of its buckets. */
+export const isOfComponent = (lease: string, component: string) =>
+  lease === component || bucketOf(lease)?.base === component;
+
+/** Whether the policy lists the Lease as that of a component. */
+export const listsLease = (
+  {subjects}: SystemRules,
+  {namespace, name}: {readonly namespace: string; readonly name: string},
+): boolean =>
+  subjects.kind === 'Component' &&
+  subjects.leases.some(each => each.namespace === namespace && isOfComponent(name, each.name));

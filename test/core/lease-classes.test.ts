@@ -2,7 +2,8 @@
 import test from 'ava';
 import type {CatalogueEntry} from '../../src/core/catalogue.ts';
 import {CLASSES, type Classification} from '../../src/core/classify.ts';
-import {type LeaseObservation, planLease} from '../../src/core/plan-lease.ts';
+import type {LeaseObservation} from '../../src/core/lease-observation.ts';
+import {planLease} from '../../src/core/plan-lease.ts';
 import {ago, lease, leaseObservation, now, policy, workload} from '../support/builders.ts';
 
 const all = policy().collecting({mode: 'All'}).rules();

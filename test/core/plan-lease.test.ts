@@ -2,8 +2,9 @@
 import test from 'ava';
 import fc from 'fast-check';
 import type {SubjectCheck} from '../../src/core/action.ts';
+import type {LeaseObservation} from '../../src/core/lease-observation.ts';
 import {holding, isHeldByUs, type LeaseView} from '../../src/core/lifetime.ts';
-import {type LeaseObservation, planLease} from '../../src/core/plan-lease.ts';
+import {planLease} from '../../src/core/plan-lease.ts';
 import {
   ago,
   ahead,
