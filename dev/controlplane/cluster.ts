@@ -6,7 +6,15 @@ import {setTimeout as delay} from 'node:timers/promises';
 import {type Binaries, ensureBinaries} from './binaries.ts';
 import {claim, keep, release} from './claims.ts';
 import {kwokctl, logTail, type Place, writeConfig} from './kwokctl.ts';
-import {type Report, type RunningProgram, run, runningPrograms, sendSignal, toStderr} from './process.ts';
+import {
+  hasEnded,
+  type Report,
+  type RunningProgram,
+  run,
+  runningPrograms,
+  sendSignal,
+  toStderr,
+} from './process.ts';
 
 export type Component =
   | 'etcd'
@@ -218,10 +226,7 @@ async function kill(place: Place, component: Component, signal: NodeJS.Signals):
   if (pid === undefined) throw new Error(`${component} of the cluster ${place.name} is not running`);
   sendSignal(pid, signal);
   if (!endingSignals.includes(signal)) return;
-  await until(
-    () => pidOf(place, component) !== pid,
-    `${component} (process ${pid}) did not end on ${signal}`,
-  );
+  await until(() => hasEnded(pid), `${component} (process ${pid}) did not end on ${signal}`);
 }
 
 async function restart(place: Place): Promise<void> {

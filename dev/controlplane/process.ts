@@ -70,6 +70,22 @@ export function sendSignal(pid: number, signal: NodeJS.Signals): void {
   }
 }
 
+/**
+ * Whether nothing of a process is left but, perhaps, an entry for a parent that never asked. Until then one of its
+ * threads may still hold its ports and files, although its command line is gone.
+ */
+export function hasEnded(pid: number): boolean {
+  if (!existsSync('/proc/self/stat')) return !isAlive(pid);
+  try {
+    // The name, in parentheses, may contain anything; the state is the first word after it.
+    const state = readFileSync(`/proc/${pid}/stat`, 'utf8').replace(/^.*\) /s, '')[0];
+    return state === 'Z' && readdirSync(`/proc/${pid}/task`).length <= 1;
+  } catch (error) {
+    if (['ENOENT', 'ESRCH'].includes((error as NodeJS.ErrnoException).code ?? '')) return true;
+    throw error;
+  }
+}
+
 export interface RunningProgram {
   readonly pid: number;
   /** Program and arguments, separated by spaces. */
