@@ -8,7 +8,7 @@ import {ELECTION_WAYS, type ElectionWay} from './core/plan-election.ts';
 import {messageOf, UsageError} from './errors.ts';
 import {CANDIDATE_NAME} from './runtime/candidacy.ts';
 import {loadCatalogue} from './runtime/catalogue-file.ts';
-import {checkTiming, DEFAULT_TIMING, type ElectionTiming} from './runtime/election.ts';
+import {checkTiming, DEFAULT_TIMING, type ElectionTiming} from './runtime/elector.ts';
 import {LOG_FORMATS, LOG_LEVELS} from './telemetry/log.ts';
 
 export const PRODUCT_VERSION = '0.1.0';

@@ -32,6 +32,11 @@ export class ApiError extends Error {
     return this.status === 409;
   }
 
+  /** The server has not carried it out; after no answer, or an error of its own, it may have. */
+  get isRefusal(): boolean {
+    return this.status >= 400 && this.status < 500;
+  }
+
   get isNotFound(): boolean {
     return this.status === 404;
   }
@@ -52,6 +57,17 @@ export class AdoptionConflict extends ApiError {
     super(`adopt Lease ${lease}`, {status: 422, reason: 'AdoptionConflict', message: why}, cause);
     this.lease = lease;
     this.why = why;
+  }
+}
+
+/** Another process contends for the same Lease under the same name, so that its records look like ours. */
+export class DuplicateIdentityError extends Error {
+  override readonly name = 'DuplicateIdentityError';
+  readonly identity: string;
+
+  constructor(identity: string) {
+    super(`another process holds the Lease as ${identity}: give each candidate an identity of its own`);
+    this.identity = identity;
   }
 }
 

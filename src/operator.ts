@@ -24,7 +24,7 @@ import {ApiError, messageOf} from './errors.ts';
 import {Candidacy} from './runtime/candidacy.ts';
 import {ApiClient} from './runtime/client.ts';
 import {systemClock} from './runtime/clock.ts';
-import {LeaderElection, type Term} from './runtime/election.ts';
+import {LeaderElector, type Term} from './runtime/elector.ts';
 import {EventRecorder} from './runtime/events.ts';
 import {Informer} from './runtime/informer.ts';
 import {KindDirectory} from './runtime/kinds.ts';
@@ -67,7 +67,7 @@ export class LeasePolicyOperator extends framework.default {
   readonly #world: World;
   readonly #events: EventRecorder;
   readonly #reconciler: Reconciler;
-  readonly #election: LeaderElection;
+  readonly #election: LeaderElector;
   /** What the override of watchResource needs to know of a resource, by the framework's id of it. */
   readonly #watched = new Map<string, WatchRequest<never>>();
   readonly #informers: Promise<void>[] = [];
@@ -211,14 +211,14 @@ export class LeasePolicyOperator extends framework.default {
     this.#checkReady();
   }
 
-  #newElection(): LeaderElection {
+  #newElection(): LeaderElector {
     const {namespace, ownLeaseName: name, identity, timing, election} = this.#config;
     const shared = {client: this.#client, namespace, identity, labels: {[LABELS.managedBy]: 'leasepolicy'}};
     const onProblem = (error: Error) =>
       this.#log.warn(`leader election: ${error.message}${namespaceHint(error, namespace)}`);
     const {retryPeriodSeconds} = timing;
     const candidate = {...shared, leaseName: name, version: PRODUCT_VERSION, retryPeriodSeconds, onProblem};
-    return new LeaderElection({
+    return new LeaderElector({
       ...shared,
       name,
       timing,

@@ -7,7 +7,7 @@ import {ApiError, TermEndedError} from '../errors.ts';
 import {apply} from '../runtime/apply.ts';
 import type {ApiClient} from '../runtime/client.ts';
 import {systemClock} from '../runtime/clock.ts';
-import type {Term} from '../runtime/election.ts';
+import type {Term} from '../runtime/elector.ts';
 import type {EventRecorder} from '../runtime/events.ts';
 import {runWorkers} from '../runtime/loop.ts';
 import type {WorkQueue} from '../runtime/queue.ts';

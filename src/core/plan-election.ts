@@ -21,17 +21,29 @@ export type Move = 'renew' | 'take' | 'wait';
 export type Candidate = {
   identity: string;
   way: ElectionWay;
+  /** Whether this process wrote the record itself. */
+  written: boolean;
   /** Until the holder's duration has passed; below 0, for how long the Lease has been free. */
   leftMs: number;
 };
 
 /**
- * What to do about the record; undefined when there is no Lease. A record that bears our name is ours to renew however
- * old it is: the API server does not assign a Lease to its holder once more.
+ * Whether we hold the Lease. One that bears our name and that another process wrote is that one's: two processes with
+ * one name must not both lead. Of a coordinated election it is ours however old it is, as the API server writes our
+ * name, and does not assign a Lease to its holder once more.
  */
-export function nextMove(spec: LeaseSpec | undefined, {identity, way, leftMs}: Candidate): Move {
+export function isOurs(
+  spec: LeaseSpec | undefined,
+  {identity, way, written}: Omit<Candidate, 'leftMs'>,
+): boolean {
+  return spec?.holderIdentity === identity && (written || way === 'coordinated');
+}
+
+/** What to do about the record; undefined when there is no Lease. */
+export function nextMove(spec: LeaseSpec | undefined, candidate: Candidate): Move {
+  const {identity, way, leftMs} = candidate;
   const relieved = way === 'coordinated' && isRelieved(spec, identity);
-  if (spec?.holderIdentity === identity && !relieved) return 'renew';
+  if (isOurs(spec, candidate) && !relieved) return 'renew';
   const freeMs = way === 'coordinated' ? UNASSIGNED_MS : 0;
   return leftMs + freeMs <= 0 ? 'take' : 'wait';
 }
@@ -43,9 +55,10 @@ export function isRelieved(spec: LeaseSpec | undefined, identity: string): boole
 }
 
 /** The record that makes us the holder, or keeps us; what others have in it stays. */
-export function heldRecord(before: LeaseSpec | undefined, {identity, way, durationSeconds, wallMs}: Holding) {
+export function heldRecord(before: LeaseSpec | undefined, holding: Holding) {
+  const {identity, way, durationSeconds, wallMs} = holding;
+  const ours = isOurs(before, holding);
   const now = formatMicroTime(wallMs);
-  const ours = before?.holderIdentity === identity;
   const {preferredHolder, acquireTime, ...others} = before ?? {};
   return {
     ...others,
@@ -60,7 +73,7 @@ export function heldRecord(before: LeaseSpec | undefined, {identity, way, durati
 }
 
 /** Who holds a Lease, in which way, and for how long without another renewal. */
-export type Holding = {identity: string; way: ElectionWay; durationSeconds: number; wallMs: number};
+export type Holding = Omit<Candidate, 'leftMs'> & {durationSeconds: number; wallMs: number};
 
 /** A change of the holder counts, a renewal does not. The API server clears acquireTime and leaves counting to us. */
 function transitions(before: LeaseSpec | undefined, ours: boolean): number {

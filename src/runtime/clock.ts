@@ -11,10 +11,13 @@ export const systemClock: Clock = {
   now: () => ({monotonicMs: performance.now(), wallMs: Date.now()}),
 };
 
-/** Waits, and ends early without an error when the signal aborts. */
+/** setTimeout can't wait longer, and returns at once when it is asked to. */
+const LONGEST_MS = 2 ** 31 - 1;
+
+/** Waits, for 24 days at most, and ends early without an error when the signal aborts. */
 export async function delay(ms: number, signal: AbortSignal): Promise<void> {
   try {
-    await sleep(Math.max(0, ms), undefined, {signal});
+    await sleep(Math.min(LONGEST_MS, Math.max(0, ms)), undefined, {signal});
   } catch (error) {
     if (!signal.aborted) throw error;
   }

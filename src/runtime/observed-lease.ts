@@ -1,5 +1,5 @@
 /** What this process has seen of a Lease, and when: nothing else says whether a holder still lives. */
-import type {Lease} from '../api/objects.ts';
+import type {Lease, LeaseSpec} from '../api/objects.ts';
 import type {Clock} from './clock.ts';
 
 export class ObservedLease {
@@ -7,6 +7,7 @@ export class ObservedLease {
   readonly #clock: Clock;
   readonly #onHolder: (holder: string) => void;
   #lease: Lease | undefined;
+  #known: LeaseSpec | undefined;
   #record = '';
   /** When the record was first seen as it is. */
   #atMs: number;
@@ -23,6 +24,11 @@ export class ObservedLease {
   /** The last version, undefined when there was none. */
   get lease(): Lease | undefined {
     return this.#lease;
+  }
+
+  /** The last record; that of a Lease which is gone stays, for its fencing counter and its holder. */
+  get known(): LeaseSpec | undefined {
+    return this.#known;
   }
 
   /** Empty when nobody holds it. */
@@ -48,12 +54,15 @@ export class ObservedLease {
     if (changed) this.#predecessorEndsMs = this.#endOfPredecessor(lease !== undefined && holder === '');
     if (record !== this.#record) this.#atMs = this.#clock.monotonicMs();
     this.#lease = lease;
+    this.#known = lease ? lease.spec : this.#known;
     this.#record = record;
     this.#holder = holder;
     if (changed) this.#onHolder(holder);
   }
 
+  /** To delete a Lease is not to release it: its holder need not know yet. */
   get #endsMs(): number {
+    if (!this.#lease) return Math.max(this.#atMs, this.#predecessorEndsMs);
     const seconds = this.holder === '' ? 0 : (this.#lease?.spec?.leaseDurationSeconds ?? 0);
     return this.#atMs + seconds * 1000;
   }

@@ -39,10 +39,18 @@ const MOVES: [what: string, spec: LeaseSpec | undefined, leftMs: number, classic
   ];
 for (const [what, spec, leftMs, classic, coordinated] of MOVES) {
   test(`${what}: ${classic} in the classic way, ${coordinated} in a coordinated one`, t => {
-    t.is(nextMove(spec, {identity: 'me', way: 'classic', leftMs}), classic);
-    t.is(nextMove(spec, {identity: 'me', way: 'coordinated', leftMs}), coordinated);
+    const me = {identity: 'me', written: spec?.holderIdentity === 'me', leftMs};
+    t.is(nextMove(spec, {...me, way: 'classic'}), classic);
+    t.is(nextMove(spec, {...me, way: 'coordinated'}), coordinated);
   });
 }
+
+test('a record with our name that another process wrote is waited for, unless the API server gives the names', t => {
+  const me = {identity: 'me', written: false};
+  t.is(nextMove(OURS, {...me, way: 'classic', leftMs: 1}), 'wait');
+  t.is(nextMove(OURS, {...me, way: 'classic', leftMs: 0}), 'take');
+  t.is(nextMove(OURS, {...me, way: 'coordinated', leftMs: 1}), 'renew');
+});
 
 test('only the holder is relieved', t => {
   t.true(isRelieved(RELIEVED, 'me'));
@@ -51,7 +59,13 @@ test('only the holder is relieved', t => {
 });
 
 const hold = (before: LeaseSpec | undefined, way: ElectionWay = 'coordinated') =>
-  heldRecord(before, {identity: 'me', way, durationSeconds: 15, wallMs: WALL_MS});
+  heldRecord(before, {
+    identity: 'me',
+    way,
+    written: before?.holderIdentity === 'me',
+    durationSeconds: 15,
+    wallMs: WALL_MS,
+  });
 
 const COUNTS: [what: string, before: LeaseSpec | undefined, transitions: number, acquireTime: string][] = [
   ['a Lease that is made', undefined, 0, NOW],

@@ -2,7 +2,7 @@
 import test, {type ExecutionContext} from 'ava';
 import type {Lease, LeaseSpec} from '../../src/api/objects.ts';
 import {Candidacy} from '../../src/runtime/candidacy.ts';
-import {type ElectionTiming, LeaderElection, Term} from '../../src/runtime/election.ts';
+import {type ElectionTiming, LeaderElector, Term} from '../../src/runtime/elector.ts';
 import {
   type Answer,
   ApiServer,
@@ -117,7 +117,7 @@ async function candidate(
     version: '1.2.3',
     retryPeriodSeconds: 8,
   });
-  const election = new LeaderElection({
+  const election = new LeaderElector({
     ...shared,
     client: api.client(),
     name: NAME,

@@ -2,7 +2,7 @@
 import test, {type ExecutionContext} from 'ava';
 import type {Lease, LeaseSpec} from '../../src/api/objects.ts';
 import {ApiError, UsageError} from '../../src/errors.ts';
-import {checkTiming, type ElectionTiming, LeaderElection, Term} from '../../src/runtime/election.ts';
+import {checkTiming, type ElectionTiming, LeaderElector, Term} from '../../src/runtime/elector.ts';
 import {
   type Answer,
   ApiServer,
@@ -71,6 +71,14 @@ const first =
 
 const specOf = ({body}: Received) => (body as Lease).spec ?? {};
 
+/** The Lease as the candidate itself has written it last. */
+const asWritten =
+  (api: ApiServer, resourceVersion: number): Answer =>
+  (stream, request) => {
+    const write = api.requests.findLast(each => each.method !== 'GET') as Received;
+    json(lease(resourceVersion, specOf(write)))(stream, request);
+  };
+
 /** A candidate named me, and the test's hands on it. */
 function candidate(t: ExecutionContext, api: ApiServer, timing = EAGER, identity = 'me') {
   const end = new AbortController();
@@ -78,7 +86,7 @@ function candidate(t: ExecutionContext, api: ApiServer, timing = EAGER, identity
   const clock = new FakeClock();
   const problems: Error[] = [];
   const holders: string[] = [];
-  const election = new LeaderElection({
+  const election = new LeaderElector({
     client: api.client(),
     namespace: 'leasepolicy-system',
     name: NAME,
@@ -344,19 +352,72 @@ test('a Lease that is released is taken at once by a standby that watches it', a
   await me.stop();
 });
 
-test('a Lease that is deleted is made anew at once by a standby that watches it', async t => {
+test('a held Lease that is deleted is made anew by a standby when its holder is gone for sure, with its counter', async t => {
+  const api = await ApiServer.start(t);
+  const me = candidate(t, api);
+  api.expect(GET, json(heldBy('other', 1)));
+  const watch = api.expect(WATCH, watching());
+  const term = me.lead();
+  await watch.received;
+  me.clock.pass(5_000);
+  api.expect(GET, refusal(404, 'NotFound'));
+  for (const ms of [9_999, 1]) {
+    api.expect(
+      GET,
+      first(() => me.clock.pass(ms), refusal(404, 'NotFound')),
+    );
+  }
+  const post = api.expect(POST, stored(4));
+  watch.send({type: 'DELETED', object: heldBy('other', 3)});
+  t.is((await term).transitions, 5);
+  t.like(specOf(await post.received), {holderIdentity: 'me', acquireTime: '2026-03-01T12:00:15.000000Z'});
+  await me.stop();
+});
+
+test('a holder whose duration is longer than any timer is waited for in peace', async t => {
+  const api = await ApiServer.start(t);
+  const me = candidate(t, api, PATIENT);
+  const endless = {leaseDurationSeconds: 2 ** 31 - 1, renewTime: '9999-12-31T23:59:59.999999Z'};
+  api.expect(GET, json(heldBy('other', 1, endless)));
+  const watch = api.expect(WATCH, watching());
+  const term = me.terms.next();
+  await watch.received;
+  // Every further request would fail the test.
+  await new Promise(resolve => setTimeout(resolve, 200));
+  me.end();
+  t.true((await term).done);
+});
+
+test('a released Lease that is deleted is made anew at once', async t => {
   const api = await ApiServer.start(t);
   const me = candidate(t, api, PATIENT);
   api.expect(GET, json(heldBy('other', 1)));
   const watch = api.expect(WATCH, watching());
   const term = me.lead();
   await watch.received;
-  const startMs = performance.now();
   api.expect(GET, refusal(404, 'NotFound'));
   api.expect(POST, stored(4));
-  watch.send({type: 'DELETED', object: heldBy('other', 3)});
-  t.is((await term).transitions, 0);
-  t.true(performance.now() - startMs < 4_000);
+  // Both in one go, so that the candidate has not looked in between.
+  watch.send(
+    {type: 'MODIFIED', object: heldBy('', 2, {leaseDurationSeconds: 1})},
+    {type: 'DELETED', object: heldBy('', 3, {leaseDurationSeconds: 1})},
+  );
+  t.is((await term).transitions, 5);
+  await me.stop();
+});
+
+test('a leader whose Lease is deleted makes it anew, and its term goes on', async t => {
+  const api = await ApiServer.start(t);
+  const me = candidate(t, api);
+  api.expect(GET, json(released(1)));
+  const put = api.expect(PUT, stored(2));
+  api.expect(GET, refusal(404, 'NotFound'));
+  const post = api.expect(POST, stored(3));
+  const last = api.expect(GET, silence);
+  const term = await me.lead();
+  await last.received;
+  t.false(term.signal.aborted);
+  t.deepEqual(specOf(await post.received), specOf(await put.received));
   await me.stop();
 });
 
@@ -374,8 +435,12 @@ for (const [what, answers] of [
     const api = await ApiServer.start(t);
     const me = candidate(t, api, {...EAGER, retryPeriodSeconds: 0.2});
     const deleted = {type: 'DELETED', object: heldBy('other', 2)};
-    api.expect(GET, json(heldBy('other', 1)));
-    api.expect(WATCH, watching(deleted));
+    const short = heldBy('other', 1, {leaseDurationSeconds: 1});
+    api.expect(GET, json(short));
+    api.expect(
+      WATCH,
+      first(() => me.clock.pass(1_000), watching(deleted)),
+    );
     const failed = answers.map(([line, answer]) => api.expect(line, answer)).at(-1);
     const again = api.expect(GET, silence);
     const term = me.terms.next();
@@ -443,21 +508,64 @@ test('a renewal moves renewTime alone', async t => {
   await me.stop();
 });
 
-test('a Lease that already bears our name is renewed, and is no change of holder', async t => {
+test('a Lease that bears our name and was written by another process is left to it, and told of while it moves', async t => {
   const api = await ApiServer.start(t);
+  const me = candidate(t, api);
   api.expect(GET, json(heldBy('me', 1)));
-  const put = api.expect(PUT, stored(2));
-  const me = candidate(t, api, PATIENT);
-  await me.lead();
-  t.like(specOf(await put.received), {acquireTime: EARLIER, renewTime: NOW, leaseTransitions: 4});
+  api.expect(GET, json(heldBy('me', 1)));
+  api.expect(GET, json(heldBy('me', 2, {renewTime: NOW})));
+  // Nothing has moved since, for longer than its duration.
+  const still = first(() => me.clock.pass(5_001), json(heldBy('me', 2, {renewTime: NOW})));
+  for (const answer of [still, still, still]) api.expect(GET, answer);
+  const put = api.expect(PUT, stored(3));
+  const last = api.expect(GET, silence);
+  const term = await me.lead();
+  t.deepEqual(me.problems.map(String), [
+    'DuplicateIdentityError: another process holds the Lease as me: give each candidate an identity of its own',
+  ]);
+  t.like(specOf(await put.received), {holderIdentity: 'me', leaseTransitions: 5});
+  t.is(term.transitions, 5, 'the term of another process was another term');
+  await last.received;
   await me.stop();
+});
+
+test('a leader that finds the record of another process under its own name ends its term', async t => {
+  const api = await ApiServer.start(t);
+  api.expect(GET, json(released(1)));
+  api.expect(PUT, stored(2));
+  api.expect(GET, json(heldBy('me', 3)));
+  const last = api.expect(GET, silence);
+  const me = candidate(t, api);
+  const term = await me.lead();
+  await new Promise(resolve => term.signal.addEventListener('abort', resolve));
+  t.regex((term.signal.reason as Error).message, /another process holds the Lease as me/);
+  const next = me.terms.next();
+  await last.received;
+  me.end();
+  t.true((await next).done);
+});
+
+test('a record that the server has refused is not taken for our own when another process has written the like', async t => {
+  const api = await ApiServer.start(t);
+  const me = candidate(t, api);
+  api.expect(GET, json(released(1)));
+  const refused = api.expect(PUT, refusal(409, 'Conflict'));
+  const last = api.expect(GET, async (stream, request) =>
+    json(lease(2, specOf(await refused.received)))(stream, request),
+  );
+  const again = api.expect(GET, silence);
+  const term = me.terms.next();
+  await last.received;
+  await again.received;
+  me.end();
+  t.true((await term).done);
 });
 
 test('an acquisition whose answer was lost is found by the next read', async t => {
   const api = await ApiServer.start(t);
   api.expect(GET, json(released(1)));
   api.expect(PUT, cutAfter(''));
-  api.expect(GET, json(heldBy('me', 2, {leaseTransitions: 5})));
+  api.expect(GET, (stream, request) => json(lease(2, specOf(api.requests[1] as Received)))(stream, request));
   const put = api.expect(PUT, stored(3));
   const last = api.expect(GET, silence);
   const me = candidate(t, api);
@@ -495,7 +603,7 @@ test('a renewal moves the deadline, counted from its beginning', async t => {
   api.expect(PUT, stored(2));
   api.expect(
     GET,
-    first(() => me.clock.pass(5_000), json(heldBy('me', 2))),
+    first(() => me.clock.pass(5_000), asWritten(api, 2)),
   );
   api.expect(
     PUT,
@@ -515,7 +623,7 @@ test('a renewal that fails is tried again, and moves no deadline', async t => {
   api.expect(GET, json(released(1)));
   api.expect(PUT, stored(2));
   api.expect(GET, failed);
-  api.expect(GET, json(heldBy('me', 2)));
+  api.expect(GET, asWritten(api, 2));
   api.expect(
     PUT,
     first(() => me.clock.pass(2_000), refusal(409, 'Conflict')),
@@ -552,7 +660,7 @@ test('a leader that can not renew ends its term at the renew deadline, and conte
   t.false(term.mayWrite, 'no write begins, whether the timer has fired or not');
   await over;
   t.regex(`${term.signal.reason}`, /not renewed within 0.3 seconds/);
-  api.expect(GET, json(heldBy('me', 2)));
+  api.expect(GET, asWritten(api, 2));
   api.expect(PUT, stored(3));
   const second = await me.lead();
   t.not(second, term);
@@ -627,10 +735,12 @@ test('a release is tried once more when somebody wrote and did not take the Leas
   const me = candidate(t, api, PATIENT);
   await me.lead();
   await me.stop();
-  api.expect(PUT, refusal(409, 'Conflict'));
-  api.expect(GET, json(heldBy('me', 3, {leaseTransitions: 5})));
+  const conflict = api.expect(PUT, refusal(409, 'Conflict'));
+  const held = api.requests.at(-1) as Received;
+  api.expect(GET, json(lease(3, specOf(held))));
   const again = api.expect(PUT, refusal(409, 'Conflict'));
   await t.throwsAsync(me.election.release(), {instanceOf: ApiError});
+  t.is(((await conflict.received).body as Lease).metadata.resourceVersion, '2');
   t.is(((await again.received).body as Lease).metadata.resourceVersion, '3');
 });
 
@@ -674,7 +784,7 @@ test('every time that is written has six digits after the second', async t => {
   api.expect(POST, stored(1));
   api.expect(
     GET,
-    first(() => me.clock.pass(7), json(heldBy('me', 1, {acquireTime: 'yesterday'}))),
+    first(() => me.clock.pass(7), asWritten(api, 1)),
   );
   api.expect(PUT, stored(2));
   const last = api.expect(GET, silence);

@@ -3,29 +3,33 @@
  *
  * Only what this process saw change, on its own monotonic clock, says whether a holder still lives; the record's
  * own duration counts; every write carries the resourceVersion that was read. The rules are those of
- * k8s.io/client-go/tools/leaderelection; a standby differs in that it watches the Lease, so that it takes a released
- * one at once. With a candidacy the API server says whose the Lease is; how long a term lasts is the same.
+ * k8s.io/client-go/tools/leaderelection, with three differences: a standby watches the Lease, so that it takes a
+ * released one at once; a held Lease that is deleted is not free before its holder's duration has passed, and keeps its
+ * fencing counter; and a record that bears our name without being ours is another process's. With a candidacy the API
+ * server says whose the Lease is; how long a term lasts is the same.
  */
 import type {Lease, LeaseSpec} from '../api/objects.ts';
 import {
   type ElectionWay,
   heldRecord,
+  isOurs,
   isRelieved,
   nextMove,
   releasedRecord,
   UNASSIGNED_MS,
 } from '../core/plan-election.ts';
-import {ApiError} from '../errors.ts';
+import {ApiError, DuplicateIdentityError} from '../errors.ts';
 import type {Candidacy} from './candidacy.ts';
 import type {ApiClient, RequestOptions} from './client.ts';
 import {type Clock, delay, systemClock} from './clock.ts';
 import {ObservedLease} from './observed-lease.ts';
+import {OwnRecords} from './own-records.ts';
 import {checkTiming, DEFAULT_TIMING, type ElectionTiming, JITTER, Term} from './term.ts';
 import {watchOne} from './watch-one.ts';
 
 export {checkTiming, DEFAULT_TIMING, type ElectionTiming, Term};
 
-export type ElectionOptions = {
+export type ElectorOptions = {
   client: ApiClient;
   namespace: string;
   name: string;
@@ -45,18 +49,24 @@ export type ElectionOptions = {
   onFallback?: (reason: string) => void;
 };
 
-export class LeaderElection {
-  readonly #options: ElectionOptions;
+/** A Lease to be written. */
+type Draft = {metadata: object; spec: LeaseSpec};
+
+export class LeaderElector {
+  readonly #options: ElectorOptions;
   readonly #timing: ElectionTiming;
   readonly #clock: Clock;
   readonly #path: string;
   /** Ends the candidacy with the last term. */
   readonly #end = new AbortController();
   readonly #seen: ObservedLease;
+  readonly #own = new OwnRecords();
+  /** The record of another process that bears our name, as it was last seen. */
+  #double: string | undefined;
   #way: ElectionWay;
   #standing: Promise<void> | undefined;
 
-  constructor(options: ElectionOptions) {
+  constructor(options: ElectorOptions) {
     this.#options = options;
     this.#timing = options.timing ?? DEFAULT_TIMING;
     this.#clock = options.clock ?? systemClock;
@@ -104,7 +114,7 @@ export class LeaderElection {
 
   async #giveUp(): Promise<void> {
     const lease = this.#seen.lease;
-    if (lease?.spec?.holderIdentity !== this.#options.identity) return;
+    if (!lease?.spec || !isOurs(lease.spec, this.#self(lease.spec))) return;
     await this.#write(lease, releasedRecord(lease.spec, this.#clock.wallMs()));
   }
 
@@ -187,17 +197,21 @@ export class LeaderElection {
   #whyNot(): string {
     const {lease} = this.#seen;
     if (this.#isRelieved) return `the API server prefers ${lease?.spec?.preferredHolder}`;
-    return lease ? `the Lease is held by ${this.holder}` : 'the Lease is gone';
+    if (!lease) return 'the Lease is gone';
+    const {identity} = this.#options;
+    return this.holder === identity
+      ? new DuplicateIdentityError(identity).message
+      : `the Lease is held by ${this.holder}`;
   }
 
   /** One attempt. True: we hold the Lease. Throws ApiError when the server refused, or somebody else wrote first. */
   async #tryAcquireOrRenew(leftMs = this.#timing.renewDeadlineSeconds * 1000): Promise<boolean> {
-    const {identity, signal, onFallback} = this.#options;
+    const {signal, onFallback} = this.#options;
     const timeoutMs = Math.max(1, leftMs);
     const lease = await this.#look({signal, timeoutMs});
-    const move = nextMove(lease?.spec, {identity, way: this.#way, leftMs: this.#seen.leftMs});
+    const move = nextMove(lease?.spec, {...this.#self(lease?.spec), leftMs: this.#seen.leftMs});
     if (move === 'wait') return false;
-    const record = this.#record(lease?.spec);
+    const record = this.#record(lease ? lease.spec : this.#seen.known);
     if (lease) await this.#write(lease, record, timeoutMs);
     else await this.#create(record, timeoutMs);
     if (move === 'take' && this.#way === 'coordinated')
@@ -215,29 +229,55 @@ export class LeaderElection {
       if (!(error instanceof ApiError && error.isNotFound)) throw error;
     }
     this.#seen.note(lease);
+    this.#noteDouble(lease?.spec);
     return lease;
+  }
+
+  /** One that stands still may be of ourselves before a restart; one that moves has a living writer. */
+  #noteDouble(spec: LeaseSpec | undefined): void {
+    const {identity, onProblem} = this.#options;
+    if (spec?.holderIdentity !== identity || isOurs(spec, this.#self(spec))) return;
+    const record = JSON.stringify(spec);
+    if (this.#double !== undefined && this.#double !== record)
+      onProblem?.(new DuplicateIdentityError(identity));
+    this.#double = record;
+  }
+
+  #self(spec: LeaseSpec | undefined) {
+    const written = spec !== undefined && this.#own.has(spec);
+    return {identity: this.#options.identity, way: this.#way, written};
   }
 
   #record(before: LeaseSpec | undefined): LeaseSpec {
     return heldRecord(before, {
-      identity: this.#options.identity,
-      way: this.#way,
+      ...this.#self(before),
       durationSeconds: this.#timing.leaseDurationSeconds,
       wallMs: this.#clock.wallMs(),
     });
   }
 
   async #create(spec: LeaseSpec, timeoutMs: number): Promise<void> {
-    const {client, name, labels} = this.#options;
-    const body = {...this.#manifest(), metadata: {name, labels}, spec};
-    this.#seen.note(await client.request<Lease>('POST', this.#path, {timeoutMs, body}));
+    const {name, labels} = this.#options;
+    await this.#send('POST', this.#path, {...this.#manifest(), metadata: {name, labels}, spec}, timeoutMs);
   }
 
   async #write(lease: Lease, spec: LeaseSpec, timeoutMs = 5_000): Promise<void> {
     const body = {...this.#manifest(), metadata: lease.metadata, spec};
-    const path = `${this.#path}/${this.#options.name}`;
-    // Not bound to the signal: a write whose answer we don't wait for may still arrive at the server.
-    this.#seen.note(await this.#options.client.request<Lease>('PUT', path, {body, timeoutMs}));
+    await this.#send('PUT', `${this.#path}/${this.#options.name}`, body, timeoutMs);
+  }
+
+  /** Not bound to the signal: a write whose answer we don't wait for may still arrive at the server. */
+  async #send(method: string, path: string, body: Draft, timeoutMs: number): Promise<void> {
+    const {spec} = body;
+    this.#own.sent(spec);
+    try {
+      this.#seen.note(await this.#options.client.request<Lease>(method, path, {body, timeoutMs}));
+    } catch (error) {
+      if (error instanceof ApiError && error.isRefusal) this.#own.refused(spec);
+      throw error;
+    }
+    this.#own.accepted(spec);
+    this.#double = undefined;
   }
 
   #manifest() {
@@ -277,7 +317,7 @@ export class LeaderElection {
     if (!lease || this.holder === identity || (this.holder === '' && this.#way === 'classic')) return false;
     for await (const next of watchOne(client, this.#path, lease, signal)) {
       this.#seen.note(next);
-      // Gone is free, and nothing is left to watch: a creation that fails is tried again after the retry period.
+      // Gone, it can't be watched any more: from then on it is looked at once in a retry period.
       if (this.holder === '' || this.holder === identity) return true;
     }
     return false;
