@@ -141,9 +141,13 @@ test('the operator is killed in the middle of 500 creations: the next one makes 
   await startLeader(stage, ...FAST);
   await eventually('500 Leases', () => ready(stage, 500), 60_000);
   await eventually('500 Leases without a fault', () => ready(undisturbed, 500), 60_000);
-  const created = (await writesOf(stage, 'create')).filter(
-    each => each.objectRef?.resource === 'leases' && each.responseStatus?.code === 201 && !isOwnLease(each),
-  );
+  // The API server logs a request after it has answered it.
+  const created = await eventually('500 creations in the audit log', async () => {
+    const found = (await writesOf(stage, 'create')).filter(
+      each => each.objectRef?.resource === 'leases' && each.responseStatus?.code === 201 && !isOwnLease(each),
+    );
+    return found.length >= 500 && found;
+  });
   t.is(created.length, 500, 'each Lease was created once');
   t.deepEqual(await result(stage), await result(undisturbed));
 });
