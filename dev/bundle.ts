@@ -1,9 +1,11 @@
 /**
- * Bundles the operator into one file, dist/leasepolicy.mjs, which runs without node_modules. With a version as its
- * argument it makes what another release would be, dist/leasepolicy-<version>.mjs, for tests of an upgrade.
+ * Bundles what the package consists of, so that it runs without node_modules: the operator into dist/leasepolicy.mjs
+ * and the election into dist/election.mjs, with its types in dist/types. With a version as its argument it makes what
+ * another release of the operator would be, dist/leasepolicy-<version>.mjs, for tests of an upgrade.
  */
+import {execFileSync} from 'node:child_process';
 import {readFileSync, renameSync} from 'node:fs';
-import {build, type Plugin} from 'esbuild';
+import {type BuildOptions, build, type Plugin} from 'esbuild';
 
 /**
  * Modules that the framework and KubeConfig load and that this operator never calls, with the exports that are
@@ -36,10 +38,7 @@ const leaveOut: Plugin = {
   },
 };
 
-const [version] = process.argv.slice(2);
-const name = version ? `leasepolicy-${version}` : 'leasepolicy';
-
-const otherVersion: Plugin = {
+const otherVersion = (version: string): Plugin => ({
   name: 'other-version',
   setup(bundle) {
     bundle.onLoad({filter: /\/src\/config\.ts$/}, ({path}) => ({
@@ -47,22 +46,39 @@ const otherVersion: Plugin = {
       loader: 'ts',
     }));
   },
-};
-
-const unfinished = `dist/.${name}-${process.pid}.mjs`;
-await build({
-  entryPoints: ['src/main.ts'],
-  outfile: unfinished,
-  bundle: true,
-  platform: 'node',
-  format: 'esm',
-  target: 'node24',
-  plugins: version ? [leaveOut, otherVersion] : [leaveOut],
-  // Names stay for stack traces; source text that is never run still costs memory, so white space goes.
-  minifyWhitespace: true,
-  minifySyntax: true,
-  banner: {js: "import {createRequire} from 'node:module';const require=createRequire(import.meta.url);"},
-  logLevel: 'warning',
 });
-// At once: an operator that starts meanwhile reads the old bundle or the new one.
-renameSync(unfinished, `dist/${name}.mjs`);
+
+/** Takes the place of the old bundle at once: a program that starts meanwhile reads the one or the other. */
+async function bundle(entry: string, name: string, options: BuildOptions): Promise<void> {
+  const unfinished = `dist/.${name}-${process.pid}.mjs`;
+  await build({
+    entryPoints: [entry],
+    outfile: unfinished,
+    bundle: true,
+    platform: 'node',
+    format: 'esm',
+    target: 'node24',
+    logLevel: 'warning',
+    ...options,
+  });
+  renameSync(unfinished, `dist/${name}.mjs`);
+}
+
+function bundleOperator(name: string, plugins: Plugin[]): Promise<void> {
+  return bundle('src/main.ts', name, {
+    plugins,
+    // Names stay for stack traces; source text that is never run still costs memory, so white space goes.
+    minifyWhitespace: true,
+    minifySyntax: true,
+    banner: {js: "import {createRequire} from 'node:module';const require=createRequire(import.meta.url);"},
+  });
+}
+
+const [version] = process.argv.slice(2);
+if (version) {
+  await bundleOperator(`leasepolicy-${version}`, [leaveOut, otherVersion(version)]);
+} else {
+  await bundleOperator('leasepolicy', [leaveOut]);
+  await bundle('src/election.ts', 'election', {});
+  execFileSync('node_modules/.bin/tsc', ['-p', 'tsconfig.types.json'], {stdio: 'inherit'});
+}

@@ -131,17 +131,33 @@ export type CandidateOptions = {
   lease: string;
   identity: string;
   flags?: readonly string[];
+  env?: NodeJS.ProcessEnv;
 };
 
 /** Starts a real client-go candidate; it prints started, leading, observed, lost and stopped. */
-export async function startCandidate(
-  kubeconfig: string,
-  {namespace, lease, identity, flags = []}: CandidateOptions,
-): Promise<Program> {
+export async function startCandidate(kubeconfig: string, options: CandidateOptions): Promise<Program> {
   const program = await buildGoProgram(path.join(ROOT, 'dev/candidate'), 'candidate');
-  const args = ['-namespace', namespace, '-lease', lease, '-identity', identity, ...flags];
-  return new Program(identity, program, args, {KUBECONFIG: kubeconfig});
+  return new Program(options.identity, program, candidateFlags(options), {
+    KUBECONFIG: kubeconfig,
+    ...options.env,
+  });
 }
+
+/** Starts a candidate of src/election.ts, which prints the same, and its problems. */
+export function startNodeCandidate(kubeconfig: string, options: CandidateOptions): Program {
+  const args = ['dev/node-candidate.ts', ...candidateFlags(options)];
+  return new Program(options.identity, process.execPath, args, {KUBECONFIG: kubeconfig, ...options.env});
+}
+
+const candidateFlags = ({namespace, lease, identity, flags = []}: CandidateOptions) => [
+  '-namespace',
+  namespace,
+  '-lease',
+  lease,
+  '-identity',
+  identity,
+  ...flags,
+];
 
 /** Whether the candidate's line says that it leads. */
 export const leads = (line: Line) => line.event === 'leading';

@@ -21,7 +21,10 @@ const CHECKS: readonly Check[] = [
 
 /** End to end, few at a time: each test has a control plane of its own. */
 const SUITES: readonly Check[] = [
-  {name: 'core and runtime', command: ['ava', 'test/core/**', 'test/runtime/**', 'test/*.test.ts']},
+  {
+    name: 'core and runtime',
+    command: ['ava', 'test/core/**', 'test/runtime/**', 'test/trust/**', 'test/*.test.ts'],
+  },
   {name: 'monitoring', command: ['ava', '--concurrency=2', 'test/monitoring/**']},
   {name: 'end to end', command: ['ava', '--concurrency=2', 'test/e2e/**']},
 ];

@@ -92,6 +92,7 @@ export class LeasePolicyOperator extends framework.default {
       world: this.#world,
       queue: this.#queue,
       workers: config.workers,
+      identity: config.identity,
       client: this.#client,
       events: this.#events,
       metrics: this.#metrics,

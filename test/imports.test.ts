@@ -9,6 +9,7 @@ const SRC = path.join(import.meta.dirname, '../src');
 const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   main: ['cli'],
   cli: ['config', 'errors', 'operator', 'telemetry'],
+  election: ['errors', 'runtime'],
   config: ['core', 'errors', 'runtime', 'telemetry'],
   operator: ['api', 'config', 'controllers', 'errors', 'runtime', 'telemetry'],
   controllers: ['api', 'core', 'errors', 'runtime', 'telemetry'],

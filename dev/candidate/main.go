@@ -26,6 +26,9 @@
 // client-go reports in the background, so "observed" may come before or after a "leading" of the
 // same moment.
 //
+// With -microtime it takes no part in anything, and translates between the API's MicroTime and
+// microseconds since 1970, a line of stdin each.
+//
 // Exit codes: 0 after SIGTERM or SIGINT, 1 after "lost" (with -recontend it contends again
 // instead), 2 for unusable flags or an unusable configuration.
 package main
@@ -69,7 +72,15 @@ func main() {
 	flag.DurationVar(&o.retryPeriod, "retry-period", 2*time.Second, "wait between two tries")
 	flag.BoolVar(&o.releaseOnCancel, "release-on-cancel", true, "release the Lease on SIGTERM and SIGINT")
 	flag.BoolVar(&o.recontend, "recontend", false, "contend again after losing the Lease, rather than exit")
+	microtime := flag.Bool("microtime", false, "translate times from stdin, and exit")
 	flag.Parse()
+	if *microtime {
+		if err := translate(os.Stdin, os.Stdout); err != nil {
+			fmt.Fprintln(os.Stderr, "candidate:", err)
+			os.Exit(2)
+		}
+		return
+	}
 
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGINT)
 	defer stop()

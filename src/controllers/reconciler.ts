@@ -23,6 +23,7 @@ export type ReconcilerOptions = {
   world: World;
   queue: WorkQueue;
   workers: number;
+  identity: string;
   client: ApiClient;
   events: EventRecorder;
   metrics: Metrics;
@@ -76,10 +77,11 @@ export class Reconciler {
   }
 
   #writer(key: string, term: Term): WriterOptions {
-    const {client, events, log} = this.#options;
+    const {client, identity, events, log} = this.#options;
     return {
       client,
       term,
+      identity,
       onWritten: (kind, object) => this.#written(kind, object),
       onCollect: (manifest, {policy, subject}) =>
         log.info('deleting Lease', {controller: 'collection', key, policy, subject, manifest}),

@@ -1,10 +1,11 @@
 /** Requests to the API server: JSON in, JSON or an ApiError out, and watch streams as lines. */
 import type {ClientHttp2Stream, IncomingHttpHeaders, IncomingHttpStatusHeader} from 'node:http2';
-import type {KubeConfig} from '@kubernetes/client-node';
 import {ApiError, messageOf} from '../errors.ts';
-import {Connection} from './connection.ts';
+import {Connection, type KubeConfigSource} from './connection.ts';
 
 const REQUEST_TIMEOUT_MS = 30_000;
+/** A proxy that asks for more than this would keep us from seeing that it is well again. */
+const RETRY_AFTER_MOST_MS = 60_000;
 
 export const MERGE_PATCH = 'application/merge-patch+json';
 export const JSON_PATCH = 'application/json-patch+json';
@@ -16,6 +17,8 @@ export type RequestOptions = {
   /** What is asked for, where that is not the whole object. */
   accept?: string;
   signal?: AbortSignal;
+  /** Stands behind the user agent, so that the API server's audit log has it. */
+  remark?: string;
   /** How long the server may be silent. */
   timeoutMs?: number;
 };
@@ -30,7 +33,7 @@ export class ApiClient {
   readonly #observe: RequestObserver;
   readonly #userAgent: string;
 
-  constructor(kubeConfig: KubeConfig, userAgent = 'leasepolicy', observe: RequestObserver = () => {}) {
+  constructor(kubeConfig: KubeConfigSource, userAgent = 'leasepolicy', observe: RequestObserver = () => {}) {
     this.#connection = new Connection(kubeConfig);
     this.#userAgent = userAgent;
     this.#observe = observe;
@@ -100,7 +103,7 @@ export class ApiClient {
       ':method': method,
       ':path': path,
       accept: options.accept ?? 'application/json',
-      'user-agent': this.#userAgent,
+      'user-agent': this.#userAgent + comment(options.remark),
       ...(body === undefined ? {} : {'content-type': options.contentType ?? 'application/json'}),
     };
     // Without endStream Node ends a DELETE before its body: the preconditions would be lost.
@@ -115,7 +118,7 @@ export class ApiClient {
     if (status === 401) this.#connection.forgetCredentials();
     const {message = text.slice(0, 200) || `HTTP ${status}`, reason = '', details} = statusOf(text);
     const seconds = Number(headers['retry-after']);
-    const retryAfterMs = Number.isFinite(seconds) ? seconds * 1000 : undefined;
+    const retryAfterMs = seconds > 0 ? Math.min(seconds * 1000, RETRY_AFTER_MOST_MS) : undefined;
     return new ApiError(`${method} ${path}`, {
       status,
       reason,
@@ -125,6 +128,10 @@ export class ApiClient {
     });
   }
 }
+
+/** A comment of RFC 9110, in which no other character may stand. */
+const comment = (remark: string | undefined) =>
+  remark === undefined ? '' : ` (${remark.replaceAll(/[^ -~]|[()\\]/g, '?')})`;
 
 type Details = {causes?: {reason?: string; message?: string; field?: string}[]};
 type Status = {message?: string; reason?: string; details?: Details};

@@ -1,7 +1,6 @@
 /** One HTTP/2 connection to the API server, with the credentials of a kubeconfig, made anew whenever it is lost. */
 import http2, {type ClientHttp2Session, type OutgoingHttpHeaders} from 'node:http2';
 import type {RequestOptions} from 'node:https';
-import type {KubeConfig} from '@kubernetes/client-node';
 import {UsageError} from '../errors.ts';
 
 /** What KubeConfig falls back to when there is no kubeconfig and no Pod around us; no API server serves it. */
@@ -14,18 +13,25 @@ const PING_TIMEOUT_MS = 10_000;
 /** Tokens from files and plugins change; they are asked for again after this long. */
 const CREDENTIALS_FRESH_MS = 30_000;
 
+/** The part of @kubernetes/client-node's KubeConfig, of any version, that a connection needs. */
+export type KubeConfigSource = {
+  getCurrentCluster(): {readonly name: string; readonly server: string; readonly proxyUrl?: string} | null;
+  /** Adds certificates and tokens; called again whenever they may have changed. */
+  applyToHTTPSOptions(options: RequestOptions): Promise<void>;
+};
+
 /**
  * Hands out a live session; requests share it as streams. One session makes 64 requests at once without 64 TLS
  * handshakes, and a stream costs less than half of what a request over HTTP/1.1 does.
  */
 export class Connection {
-  readonly #kubeConfig: KubeConfig;
+  readonly #kubeConfig: KubeConfigSource;
   readonly server: string;
   #session: Promise<ClientHttp2Session> | undefined;
   #headers: {value: OutgoingHttpHeaders; readAtMs: number} | undefined;
   #closed = false;
 
-  constructor(kubeConfig: KubeConfig) {
+  constructor(kubeConfig: KubeConfigSource) {
     const cluster = kubeConfig.getCurrentCluster();
     if (!cluster || cluster.server === NO_CLUSTER) {
       throw new UsageError('no cluster to talk to: set KUBECONFIG to a file whose current-context names one');

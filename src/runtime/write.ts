@@ -10,7 +10,9 @@ export type WrittenKind = 'lease' | 'registry' | 'policy' | RenderedKind;
 export type WriterOptions = {
   client: ApiClient;
   /** Whether a guarded write may begin, and for how long its answer may take; milliseconds. */
-  term: {readonly mayWrite: boolean; readonly leftMs: number};
+  term: {readonly mayWrite: boolean; readonly leftMs: number; readonly transitions: number};
+  /** Who writes. */
+  identity: string;
   /** The server's answer, for the caches. */
   onWritten: (kind: WrittenKind, object: KubeObject) => void;
   /** The whole manifest of a Lease that is about to be deleted, for the log. */
@@ -25,9 +27,13 @@ export const MANAGER = `fieldManager=${FIELD_MANAGER}`;
 const WRITE_TIMEOUT_MS = 5_000;
 
 /** The one gate of every write: none begins after the term's deadline. */
-export function withinTerm(request: RequestOptions, {term}: WriterOptions): RequestOptions {
+export function withinTerm(request: RequestOptions, {term, identity}: WriterOptions): RequestOptions {
   if (!term.mayWrite) throw new TermEndedError();
-  return {...request, timeoutMs: Math.min(WRITE_TIMEOUT_MS, Math.max(1, term.leftMs))};
+  return {
+    ...request,
+    timeoutMs: Math.min(WRITE_TIMEOUT_MS, Math.max(1, term.leftMs)),
+    remark: `${identity}; term ${term.transitions}`,
+  };
 }
 
 /** Sends a guarded write, and puts the answer into the caches. Throws ApiError or TermEndedError. */

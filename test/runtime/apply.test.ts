@@ -139,7 +139,10 @@ const liveSubject = (own: Record<string, string> | undefined) => ({
 const notFound = refusal(404, 'NotFound');
 
 /** Options that note what apply tells; `term` is one that lasts. */
-function writer(api: ApiServer, term: WriterOptions['term'] = {mayWrite: true, leftMs: 8_000}) {
+function writer(
+  api: ApiServer,
+  term: WriterOptions['term'] = {mayWrite: true, leftMs: 8_000, transitions: 3},
+) {
   const told = {
     done: [] as string[],
     written: [] as [string, KubeObject][],
@@ -149,6 +152,7 @@ function writer(api: ApiServer, term: WriterOptions['term'] = {mayWrite: true, l
   const options: WriterOptions = {
     client: api.client(),
     term,
+    identity: 'leasepolicy-0 (β)',
     onWritten: (kind, object) => told.written.push([kind, object]),
     onCollect: manifest => told.collected.push(manifest),
     onEvent: event => told.events.push(event),
@@ -169,6 +173,11 @@ test('a Lease is created with labels, annotations and record, and without an own
   await apply([createLease], options);
   const {headers, body} = await exchange.received;
   t.is(headers['content-type'], 'application/json');
+  t.is(
+    headers['user-agent'],
+    'leasepolicy (leasepolicy-0 ???; term 3)',
+    'the audit log can tell terms apart',
+  );
   t.deepEqual(body, {
     apiVersion: 'coordination.k8s.io/v1',
     kind: 'Lease',
@@ -621,7 +630,7 @@ for (const action of [
   const known = 'uid' in action && action.type === 'applyObject' && action.uid ? ' of an object of ours' : '';
   test(`${action.type}${known}: nothing is sent once the term is over`, async t => {
     const api = await ApiServer.start(t);
-    const {options, told} = writer(api, {mayWrite: false, leftMs: 0});
+    const {options, told} = writer(api, {mayWrite: false, leftMs: 0, transitions: 3});
     await t.throwsAsync(apply([action], options), {instanceOf: TermEndedError});
     t.deepEqual(api.requests, []);
     t.deepEqual(told.done, []);
@@ -630,7 +639,7 @@ for (const action of [
 
 test('collectLease: no delete is sent when the term ends during the live reads', async t => {
   const api = await ApiServer.start(t);
-  const term = {mayWrite: true, leftMs: 8_000};
+  const term = {mayWrite: true, leftMs: 8_000, transitions: 3};
   api.expect(`GET ${LEASE}`, json(liveLease));
   api.expect(`GET ${DEPLOYMENT}`, (stream, request) => {
     term.mayWrite = false;
@@ -643,7 +652,7 @@ test('collectLease: no delete is sent when the term ends during the live reads',
 
 test('applyObject: nothing is replaced when the term ends with the answer to the apply', async t => {
   const api = await ApiServer.start(t);
-  const term = {mayWrite: true, leftMs: 8_000};
+  const term = {mayWrite: true, leftMs: 8_000, transitions: 3};
   api.expect(`PATCH ${GRANT}`, (stream, request) => {
     term.mayWrite = false;
     json(live(grant, {subjects: []}))(stream, request);
@@ -656,7 +665,7 @@ test('applyObject: nothing is replaced when the term ends with the answer to the
 
 test('the term is asked before every write, not once', async t => {
   const api = await ApiServer.start(t);
-  const term = {mayWrite: true, leftMs: 8_000};
+  const term = {mayWrite: true, leftMs: 8_000, transitions: 3};
   api.expect(`POST ${LEASES}`, (stream, request) => {
     term.mayWrite = false;
     json(liveLease, 201)(stream, request);
@@ -669,7 +678,7 @@ test('the term is asked before every write, not once', async t => {
 test('the answer to a write is not awaited beyond the term', async t => {
   const api = await ApiServer.start(t);
   api.expect(`POST ${LEASES}`, silence);
-  const {options} = writer(api, {mayWrite: true, leftMs: 400});
+  const {options} = writer(api, {mayWrite: true, leftMs: 400, transitions: 3});
   const error = await refused(t, [createLease], options);
   t.regex(error.message, /no answer within 400 ms/);
 });

@@ -10,6 +10,7 @@ import {
   type Program,
   ROOT,
   startCandidate,
+  startNodeCandidate,
   startOperator,
 } from '../../dev/programs.ts';
 import type {LeasePolicyStatus} from '../../src/api/leasepolicy.ts';
@@ -23,7 +24,10 @@ export type Stage = {
   apply(...objects: object[]): Promise<void>;
   kubectl: Cluster['kubectl'];
   operator(...flags: string[]): Promise<Program>;
+  /** One of client-go. */
   candidate(options: CandidateOptions): Promise<Program>;
+  /** One of the election library. */
+  nodeCandidate(options: CandidateOptions): Program;
   /** Compacts etcd up to now: who asks for an older version must list again. */
   compact(): Promise<void>;
   /** A Lease, or undefined when it does not exist. */
@@ -62,7 +66,10 @@ export async function setStage(t: ExecutionContext, options: Partial<ClusterOpti
   };
 }
 
-function programs(t: ExecutionContext, cluster: Cluster): Pick<Stage, 'operator' | 'candidate'> {
+function programs(
+  t: ExecutionContext,
+  cluster: Cluster,
+): Pick<Stage, 'operator' | 'candidate' | 'nodeCandidate'> {
   let operators = 0;
   const ending = (program: Program) => {
     t.teardown(() => program.stop('SIGKILL'));
@@ -74,6 +81,7 @@ function programs(t: ExecutionContext, cluster: Cluster): Pick<Stage, 'operator'
       return ending(await startOperator(cluster.kubeconfig, flags, `operator-${operators}`));
     },
     candidate: async options => ending(await startCandidate(cluster.kubeconfig, options)),
+    nodeCandidate: options => ending(startNodeCandidate(cluster.kubeconfig, options)),
   };
 }
 
