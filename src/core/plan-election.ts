@@ -75,13 +75,16 @@ export function heldRecord(before: LeaseSpec | undefined, holding: Holding) {
 /** Who holds a Lease, in which way, and for how long without another renewal. */
 export type Holding = Omit<Candidate, 'leftMs'> & {durationSeconds: number; wallMs: number};
 
+/** The API server takes no greater number, so that nobody could ever take a Lease in which somebody has written this. */
+const MOST_TRANSITIONS = 2 ** 31 - 1;
+
 /** A change of the holder counts, a renewal does not. The API server clears acquireTime and leaves counting to us. */
 function transitions(before: LeaseSpec | undefined, ours: boolean): number {
   const counted = before?.leaseTransitions;
   const assigned = ours && before?.acquireTime === undefined;
   if (before === undefined || (ours && !assigned)) return counted ?? 0;
   // A Lease that the API server has made has had no holder before.
-  return assigned && counted === undefined ? 0 : (counted ?? 0) + 1;
+  return assigned && counted === undefined ? 0 : Math.min(MOST_TRANSITIONS, (counted ?? 0) + 1);
 }
 
 /** The record of a Lease that nobody holds any more, as client-go leaves it. */
