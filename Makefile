@@ -8,7 +8,7 @@ export PATH := $(CURDIR)/node_modules/.bin:$(PATH)
 INSTALLED := node_modules/.package-lock.json
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test bench crds rules format build cluster-up cluster-down clean
+.PHONY: help setup demo test bench chaos crds rules format build cluster-up cluster-down clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -28,6 +28,9 @@ test: setup ## check style and types, and run every test
 
 bench: setup ## measure against a controller-runtime operator
 	@$(NODE) bench/run.ts
+
+chaos: setup ## kill leaders, API server and etcd for MINUTES (30) and report on it
+	@$(NODE) dev/chaos.ts
 
 crds: setup ## write crds/ from the schemas in src/api
 	@$(NODE) dev/crds.ts
