@@ -82,11 +82,12 @@ async function without(cluster: Cluster, fleet: Fleet): Promise<string[]> {
   return fleet.living.filter(({lease}) => !names.has(lease)).map(({name}) => name);
 }
 
-/** Workloads come, go and are made anew until the end. */
+/** Workloads come, go and are made anew, and their leaders crash, until the end. */
 async function churn(fleet: Fleet, end: AbortSignal): Promise<void> {
   for (let turn = 0; !end.aborted; turn += 1) {
     await fleet.add();
     await fleet.retire();
+    fleet.crash();
     if (turn % REPLACE_EVERY === 0) await fleet.replace();
     await sleep(CHURN_EVERY_MS, undefined, {signal: end}).catch(() => {});
   }

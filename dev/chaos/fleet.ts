@@ -23,10 +23,17 @@ export type Workload = {
   /** When its deletion was asked for; undefined while it is to exist. */
   toMs?: number;
   reigns: Reign[];
-  stop: AbortController;
-  /** Settles when its candidates have released and ended. */
-  ended: Promise<unknown>;
+  candidates: Candidate[];
 };
+
+type Candidate = {
+  /** Ends it: the reason CRASH without a release, as if it was killed. */
+  stop: AbortController;
+  /** Settles when it has ended, and released the Lease if it led. */
+  ended: Promise<void>;
+  leads: boolean;
+};
+const CRASH = 'crash';
 
 export class Fleet {
   readonly all: Workload[] = [];
@@ -54,12 +61,20 @@ export class Fleet {
       lease,
       fromMs: Date.now(),
       reigns: [],
-      stop: new AbortController(),
-      ended: Promise.resolve(),
+      candidates: [],
     };
     await this.#create(name);
-    workload.ended = Promise.all(Array.from({length: CANDIDATES}, () => this.#contend(workload)));
+    for (let count = 0; count < CANDIDATES; count += 1) this.#start(workload);
     this.all.push(workload);
+  }
+
+  /** Ends the leader of a workload as a kill would, and starts another candidate in its place. */
+  crash(): void {
+    const some = this.#some();
+    const leader = some?.candidates.find(({leads}) => leads);
+    if (!some || !leader) return;
+    leader.stop.abort(CRASH);
+    this.#start(some);
   }
 
   /** Deletes the oldest workload, whose candidates go on for a while. */
@@ -70,12 +85,12 @@ export class Fleet {
     await this.#delete(oldest.name);
     void sleep(LINGER_MS, undefined, {signal: this.#end})
       .catch(() => {})
-      .then(() => oldest.stop.abort());
+      .then(() => stopAll(oldest));
   }
 
   /** Deletes a workload and makes it again at once, while its candidates go on. */
   async replace(): Promise<void> {
-    const some = this.living[Math.floor(Math.random() * this.living.length)];
+    const some = this.#some();
     if (!some) return;
     await this.#delete(some.name);
     await this.#create(some.name);
@@ -83,14 +98,24 @@ export class Fleet {
 
   /** Ends every candidate; resolves when the last has released its Lease. */
   async stop(): Promise<void> {
-    for (const {stop} of this.all) stop.abort();
-    await Promise.all(this.all.map(({ended}) => ended));
+    for (const workload of this.all) stopAll(workload);
+    await Promise.all(this.all.flatMap(({candidates}) => candidates.map(({ended}) => ended)));
   }
 
-  async #contend(workload: Workload): Promise<void> {
+  #some(): Workload | undefined {
+    return this.living[Math.floor(Math.random() * this.living.length)];
+  }
+
+  #start(workload: Workload): void {
+    const candidate: Candidate = {stop: new AbortController(), ended: Promise.resolve(), leads: false};
+    candidate.ended = this.#contend(workload, candidate);
+    workload.candidates.push(candidate);
+  }
+
+  async #contend(workload: Workload, candidate: Candidate): Promise<void> {
     const client = this.#clients[this.#made % this.#clients.length] as ApiClient;
     const identity = `${workload.name}-${randomUUID()}`;
-    const {signal} = workload.stop;
+    const {signal} = candidate.stop;
     const elector = new LeaderElector({
       client,
       namespace: NAMESPACE,
@@ -101,11 +126,13 @@ export class Fleet {
     });
     for await (const term of elector.terms()) {
       const fromMs = Date.now();
+      candidate.leads = true;
       await new Promise(resolve => term.signal.addEventListener('abort', resolve, {once: true}));
       // A busy process learns late that its deadline has passed; no write began after that.
+      candidate.leads = false;
       workload.reigns.push({identity, fromMs, toMs: Date.now() + Math.min(0, term.leftMs)});
     }
-    await elector.release().catch(() => {});
+    if (signal.reason !== CRASH) await elector.release().catch(() => {});
   }
 
   #create(name: string): Promise<void> {
@@ -138,4 +165,8 @@ export class Fleet {
       }
     }
   }
+}
+
+function stopAll({candidates}: Workload): void {
+  for (const {stop} of candidates) stop.abort();
 }

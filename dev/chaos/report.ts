@@ -1,4 +1,5 @@
 /** The report on a run of chaos, a line for each thing that was promised. */
+import type {Reign} from '../trust/invariant.ts';
 import type {Holdings} from './elder.ts';
 import type {Fleet} from './fleet.ts';
 import type {Blow, Storm} from './storm.ts';
@@ -62,7 +63,7 @@ function story({minutes, storm, fleet, verdict}: Run): string[] {
   return [
     line('minutes', `${minutes}`),
     line('workloads, two candidates each', `${fleet.all.length} in all`),
-    line('terms of candidates', `${fleet.all.flatMap(({reigns}) => reigns).length}`),
+    line('hand-overs of candidates', times(fleet.all.flatMap(({reigns}) => gaps(reigns)))),
     line('kills', `kube-apiserver ${kills['kube-apiserver']}, etcd ${kills.etcd}`),
     ...(['SIGKILL', 'SIGTERM', 'SIGSTOP'] satisfies Blow[]).map(blow =>
       line(
@@ -73,6 +74,15 @@ function story({minutes, storm, fleet, verdict}: Run): string[] {
     line('guarded writes accepted', `${verdict.guardedWrites}`),
     line('Leases collected', `${verdict.deleted}`),
   ];
+}
+
+/** How long nobody led, between one and the next. */
+function gaps(reigns: readonly Reign[]): number[] {
+  const sorted = reigns.toSorted((a, b) => a.fromMs - b.fromMs);
+  return sorted.flatMap((reign, index) => {
+    const before = sorted[index - 1];
+    return before ? [reign.fromMs - before.toMs] : [];
+  });
 }
 
 /** How many, the median and the 99th percentile. */

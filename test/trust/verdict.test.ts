@@ -14,8 +14,7 @@ const workload = (more: Partial<Workload> = {}): Workload => ({
   lease: 'chaos-1',
   fromMs: START,
   reigns: [{identity: 'api-0', fromMs: START, toMs: START + 60_000}],
-  stop: new AbortController(),
-  ended: Promise.resolve(),
+  candidates: [],
   ...more,
 });
 
