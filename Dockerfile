@@ -6,7 +6,7 @@ FROM node:26-bookworm-slim AS build
 WORKDIR /build
 COPY package.json package-lock.json ./
 RUN npm ci
-COPY tsconfig.json ./
+COPY tsconfig.json tsconfig.types.json ./
 COPY dev/bundle.ts dev/
 COPY src src
 # The Node that package-lock.json pins, for the bundle as for the image.
