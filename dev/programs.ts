@@ -75,6 +75,16 @@ export class Program {
     return this.#exit;
   }
 
+  /** Freezes it in the middle of whatever it does, as a machine that is suspended. */
+  pause(): void {
+    this.#child.kill('SIGSTOP');
+  }
+
+  /** Lets it go on after pause, with no knowledge of it. */
+  resume(): void {
+    this.#child.kill('SIGCONT');
+  }
+
   #take(text: string): void {
     try {
       this.lines.push(JSON.parse(text) as Line);
@@ -117,10 +127,11 @@ export async function startOperator(
   flags: readonly string[] = [],
   name = 'operator',
   version?: string,
+  env: NodeJS.ProcessEnv = {},
 ): Promise<Program> {
   const [command = '', ...args] = await operatorCommand(version);
   const fixed = ['--http-port', '0', '--http-host', '127.0.0.1', '--log-format', 'json', '--identity', name];
-  return new Program(name, command, [...args, ...fixed, ...flags], {KUBECONFIG: kubeconfig});
+  return new Program(name, command, [...args, ...fixed, ...flags], {KUBECONFIG: kubeconfig, ...env});
 }
 
 /** Whether the operator's line says that its term began. */

@@ -1,0 +1,91 @@
+/** A stretch of network before a server on this machine: it can be cut, freeze, and refuse. */
+import {once} from 'node:events';
+import net, {type AddressInfo, type Socket} from 'node:net';
+
+/** open passes bytes, frozen accepts connections and passes nothing, refusing resets every connection at once. */
+export type NetworkState = 'open' | 'frozen' | 'refusing';
+
+type Pair = {readonly outer: Socket; readonly inner: Socket};
+
+export class Network {
+  readonly port: number;
+  readonly #server: net.Server;
+  readonly #pairs = new Set<Pair>();
+  #state: NetworkState = 'open';
+
+  /** Listens on a free port, and connects each that comes to the port of a server. */
+  static async before(target: number): Promise<Network> {
+    const server = net.createServer();
+    server.listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    return new Network(server, target);
+  }
+
+  private constructor(server: net.Server, target: number) {
+    this.#server = server;
+    this.port = (server.address() as AddressInfo).port;
+    server.on('connection', outer => this.#accept(outer, target));
+  }
+
+  get connections(): number {
+    return this.#pairs.size;
+  }
+
+  get state(): NetworkState {
+    return this.#state;
+  }
+
+  /** What was on its way while it was frozen arrives when it opens again. */
+  set state(state: NetworkState) {
+    this.#state = state;
+    if (state === 'refusing') this.cut();
+    for (const {outer, inner} of this.#pairs) {
+      for (const socket of [outer, inner]) state === 'open' ? socket.resume() : socket.pause();
+    }
+  }
+
+  /** Resets the connection to which the server sees this port as the peer's, or all there are. */
+  cut(peer?: number): void {
+    for (const {outer, inner} of this.#pairs) {
+      if (peer === undefined || inner.localPort === peer) reset(outer, inner);
+    }
+  }
+
+  async close(): Promise<void> {
+    this.cut();
+    await new Promise(resolve => this.#server.close(resolve));
+  }
+
+  #accept(outer: Socket, target: number): void {
+    if (this.#state === 'refusing') {
+      outer.on('error', () => {}).resetAndDestroy();
+      return;
+    }
+    const pair = {outer, inner: net.connect(target, '127.0.0.1')};
+    this.#pairs.add(pair);
+    this.#pass(outer, pair.inner);
+    this.#pass(pair.inner, outer);
+    outer.once('close', () => this.#pairs.delete(pair));
+  }
+
+  #pass(from: Socket, to: Socket): void {
+    from.setNoDelay();
+    from.on('data', chunk => {
+      if (!to.write(chunk)) from.pause();
+    });
+    to.on('drain', () => {
+      if (this.#state === 'open') from.resume();
+    });
+    from.once('end', () => to.end());
+    from.on('error', () => {});
+    from.once('close', () => to.destroy());
+    if (this.#state === 'frozen') from.pause();
+  }
+}
+
+/** A socket that is about to end can't be reset, and would stay for ever. */
+function reset(outer: Socket, inner: Socket): void {
+  if (outer.writableEnded) outer.destroy();
+  else outer.resetAndDestroy();
+  inner.destroy();
+}
