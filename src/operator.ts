@@ -301,6 +301,8 @@ export class LeasePolicyOperator extends framework.default {
     } finally {
       this.#term = undefined;
       this.#queue.clear();
+      // Whoever leads next must not meet a write of this term.
+      this.#client.abandonUnanswered();
     }
   }
 

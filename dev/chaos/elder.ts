@@ -7,11 +7,11 @@ export type Holdings = {sockets: number; timers: number; rssMiB: number};
 /** Counts the timers by its own metrics, and the rest by what Linux knows of the process. */
 export async function holdingsOf(program: Program): Promise<Holdings> {
   const {httpPort} = await program.line('started', line => line.message === 'started');
-  const [metrics, status, sockets] = await Promise.all([
-    fetch(`http://127.0.0.1:${httpPort}/metrics`).then(answer => answer.text()),
-    readFile(`/proc/${program.pid}/status`, 'utf8'),
-    socketsOf(program.pid),
-  ]);
+  // Before it is asked for its metrics, as the question is a socket too.
+  const sockets = await socketsOf(program.pid);
+  const answer = await fetch(`http://127.0.0.1:${httpPort}/metrics`, {headers: {connection: 'close'}});
+  const metrics = await answer.text();
+  const status = await readFile(`/proc/${program.pid}/status`, 'utf8');
   const timers = /^nodejs_active_resources\{type="Timeout"\} (\d+)$/m.exec(metrics)?.[1];
   const rssKiB = /^VmRSS:\s+(\d+) kB$/m.exec(status)?.[1];
   // It always waits for something; a metric under another name would count no leak for ever.

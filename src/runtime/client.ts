@@ -32,6 +32,7 @@ export class ApiClient {
   readonly #connection: Connection;
   readonly #observe: RequestObserver;
   readonly #userAgent: string;
+  #unanswered = false;
 
   constructor(kubeConfig: KubeConfigSource, userAgent = 'leasepolicy', observe: RequestObserver = () => {}) {
     this.#connection = new Connection(kubeConfig);
@@ -66,6 +67,7 @@ export class ApiClient {
     } catch (error) {
       throw asApiError(method, path, error);
     } finally {
+      if (status === 0 && method !== 'GET') this.#unanswered = true;
       this.#observe(method, status, (performance.now() - startMs) / 1000);
     }
   }
@@ -84,6 +86,15 @@ export class ApiClient {
       if (status === 0) this.#observe('WATCH', 0, (performance.now() - startMs) / 1000);
       throw asApiError('WATCH', path, error);
     }
+  }
+
+  /**
+   * Ends the connection if a write on it got no answer, so that it can't arrive any more; to be called when its time is
+   * over. What else was on the connection fails.
+   */
+  abandonUnanswered(): void {
+    if (this.#unanswered) this.#connection.reset();
+    this.#unanswered = false;
   }
 
   close(): Promise<void> {
@@ -118,7 +129,7 @@ export class ApiClient {
     if (status === 401) this.#connection.forgetCredentials();
     const {message = text.slice(0, 200) || `HTTP ${status}`, reason = '', details} = statusOf(text);
     const seconds = Number(headers['retry-after']);
-    const retryAfterMs = seconds > 0 ? Math.min(seconds * 1000, RETRY_AFTER_MOST_MS) : undefined;
+    const retryAfterMs = seconds >= 0 ? Math.min(seconds * 1000, RETRY_AFTER_MOST_MS) : undefined;
     return new ApiError(`${method} ${path}`, {
       status,
       reason,

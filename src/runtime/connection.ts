@@ -1,6 +1,8 @@
 /** One HTTP/2 connection to the API server, with the credentials of a kubeconfig, made anew whenever it is lost. */
 import http2, {type ClientHttp2Session, type OutgoingHttpHeaders} from 'node:http2';
 import type {RequestOptions} from 'node:https';
+import net, {type Socket} from 'node:net';
+import tls from 'node:tls';
 import {UsageError} from '../errors.ts';
 
 /** What KubeConfig falls back to when there is no kubeconfig and no Pod around us; no API server serves it. */
@@ -28,6 +30,8 @@ export class Connection {
   readonly #kubeConfig: KubeConfigSource;
   readonly server: string;
   #session: Promise<ClientHttp2Session> | undefined;
+  /** Under the TLS of the session. */
+  #socket: Socket | undefined;
   #headers: {value: OutgoingHttpHeaders; readAtMs: number} | undefined;
   #closed = false;
 
@@ -71,6 +75,15 @@ export class Connection {
     return this.#session;
   }
 
+  /**
+   * Ends the session without sending what is on its way. A connection that is closed in the ordinary way may deliver
+   * minutes later, when a broken network is back, what was written on it before.
+   */
+  reset(): void {
+    this.#session = undefined;
+    if (this.#socket?.destroyed === false) this.#socket.resetAndDestroy();
+  }
+
   /** Ends the session, and with it every stream that is still open. */
   async close(): Promise<void> {
     this.#closed = true;
@@ -87,14 +100,18 @@ export class Connection {
   async #connect(forget: () => void): Promise<ClientHttp2Session> {
     try {
       const {ca, cert, key, pfx, passphrase, servername, rejectUnauthorized} = await this.#credentials();
-      const tls = {ca, cert, key, pfx, passphrase, servername, rejectUnauthorized};
-      const session = http2.connect(this.server, definedOnly(tls));
+      const trust = definedOnly({ca, cert, key, pfx, passphrase, servername, rejectUnauthorized});
+      const socket = dial(this.server);
+      this.#socket = socket;
+      const session = http2.connect(this.server, {
+        createConnection: () => secured(socket, this.server, trust),
+      });
       session.on('close', forget).on('goaway', () => {
         forget();
         session.close();
       });
       await connected(session);
-      keepAlive(session);
+      keepAlive(session, () => socket.resetAndDestroy());
       return session;
     } catch (error) {
       forget();
@@ -102,6 +119,24 @@ export class Connection {
     }
   }
 }
+
+function dial(server: string): Socket {
+  const {protocol, hostname, port} = new URL(server);
+  const socket = net.connect(Number(port) || (protocol === 'http:' ? 80 : 443), unbracketed(hostname));
+  socket.setNoDelay();
+  return socket;
+}
+
+function secured(socket: Socket, server: string, trust: tls.ConnectionOptions): Socket {
+  const {protocol, hostname} = new URL(server);
+  if (protocol === 'http:') return socket;
+  const host = unbracketed(hostname);
+  // The name of a server must not be an address.
+  const name = net.isIP(host) === 0 ? {servername: host} : {};
+  return tls.connect({socket, host, ALPNProtocols: ['h2'], ...name, ...trust});
+}
+
+const unbracketed = (hostname: string) => hostname.replace(/^\[(.*)\]$/, '$1');
 
 function definedOnly<T extends object>(options: T): T {
   return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined)) as T;
@@ -128,9 +163,12 @@ function connected(session: ClientHttp2Session): Promise<void> {
   });
 }
 
-function keepAlive(session: ClientHttp2Session): void {
+function keepAlive(session: ClientHttp2Session, reset: () => void): void {
   const timer = setInterval(() => {
-    const late = setTimeout(() => session.destroy(new Error('the server does not answer')), PING_TIMEOUT_MS);
+    const late = setTimeout(() => {
+      session.destroy(new Error('the server does not answer'));
+      reset();
+    }, PING_TIMEOUT_MS);
     late.unref();
     session.ping(() => clearTimeout(late));
   }, PING_EVERY_MS);

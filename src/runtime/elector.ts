@@ -207,7 +207,8 @@ export class LeaderElector {
   /** One attempt. True: we hold the Lease. Throws ApiError when the server refused, or somebody else wrote first. */
   async #tryAcquireOrRenew(leftMs = this.#timing.renewDeadlineSeconds * 1000): Promise<boolean> {
     const {signal, onFallback} = this.#options;
-    const timeoutMs = Math.max(1, leftMs);
+    // An answer that is lost must leave time for another attempt before the deadline.
+    const timeoutMs = Math.max(1, Math.min(leftMs, this.#timing.renewDeadlineSeconds * 500));
     const lease = await this.#look({signal, timeoutMs});
     const move = nextMove(lease?.spec, {...this.#self(lease?.spec), leftMs: this.#seen.leftMs});
     if (move === 'wait') return false;

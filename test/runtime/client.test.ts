@@ -209,6 +209,36 @@ test('a server that is silent beyond the limit is given up, before its answer', 
   await exchange.closed();
 });
 
+test('a write without an answer takes its connection with it when its time is over, so that it can not arrive late', async t => {
+  const api = await ApiServer.start(t);
+  const client = api.client();
+  const write = api.expect('POST /a', silence);
+  await failure(t, client.request('POST', '/a', {body: {}, timeoutMs: 100}));
+  await write.received;
+  t.is(api.openConnections, 1);
+  client.abandonUnanswered();
+  await api.left(0);
+  api.expect('GET /b', json({}));
+  await client.request('GET', '/b');
+  client.abandonUnanswered();
+  api.expect('GET /c', json({}));
+  await client.request('GET', '/c');
+  t.is(api.connections, 2, 'it is reset once, and the next connection stays');
+});
+
+test('a read without an answer, and a write that was refused, leave the connection alone', async t => {
+  const api = await ApiServer.start(t);
+  const client = api.client();
+  api.expect('GET /a', silence);
+  await failure(t, client.request('GET', '/a', {timeoutMs: 100}));
+  api.expect('POST /a', refusal(500, 'InternalError'));
+  await failure(t, client.request('POST', '/a', {body: {}}));
+  client.abandonUnanswered();
+  api.expect('GET /b', json({}));
+  await client.request('GET', '/b');
+  t.is(api.connections, 1);
+});
+
 test('a server that is silent beyond the limit is given up, in the middle of its answer', async t => {
   const api = await ApiServer.start(t);
   api.expect('GET /a', watching({kind: 'List'}));

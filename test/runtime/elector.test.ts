@@ -640,6 +640,23 @@ test('a renewal that fails is tried again, and moves no deadline', async t => {
   await me.stop();
 });
 
+test('an answer that never comes leaves time for another attempt before the deadline', async t => {
+  const api = await ApiServer.start(t);
+  const me = candidate(t, api, {leaseDurationSeconds: 15, renewDeadlineSeconds: 1, retryPeriodSeconds: 0.05});
+  api.expect(GET, json(released(1)));
+  api.expect(PUT, stored(2));
+  const lost = api.expect(GET, silence);
+  api.expect(GET, asWritten(api, 2));
+  const renewal = api.expect(PUT, stored(3));
+  const last = api.expect(GET, silence);
+  const term = await me.lead();
+  const waited = (await renewal.received).atMs - (await lost.received).atMs;
+  t.true(waited >= 499 && waited < 900, `${waited} ms`);
+  t.true(term.mayWrite);
+  await last.received;
+  await me.stop();
+});
+
 test('a leader that can not renew ends its term at the renew deadline, and contends again', async t => {
   const api = await ApiServer.start(t);
   const me = candidate(t, api, {

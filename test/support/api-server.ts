@@ -145,7 +145,8 @@ export class ApiServer {
   /** Resolves when the connection of that number is no more, on either side. */
   async left(connection: number): Promise<void> {
     const socket = this.#sockets[connection] as Socket;
-    if (!socket.closed) await once(socket, 'close');
+    // A reset is an error before it is an end.
+    if (!socket.closed) await new Promise<void>(resolve => socket.once('close', () => resolve()));
   }
 
   /** How many connections were made. */

@@ -5,7 +5,7 @@ import net, {type AddressInfo, type Socket} from 'node:net';
 /** open passes bytes, frozen accepts connections and passes nothing, refusing resets every connection at once. */
 export type NetworkState = 'open' | 'frozen' | 'refusing';
 
-type Pair = {readonly outer: Socket; readonly inner: Socket};
+type Pair = {readonly outer: Socket; readonly inner: Socket; readonly thaw: readonly (() => void)[]};
 
 export class Network {
   readonly port: number;
@@ -35,13 +35,11 @@ export class Network {
     return this.#state;
   }
 
-  /** What was on its way while it was frozen arrives when it opens again. */
+  /** What was on its way while it was frozen arrives when it opens again, unless its sender has reset the connection. */
   set state(state: NetworkState) {
     this.#state = state;
     if (state === 'refusing') this.cut();
-    for (const {outer, inner} of this.#pairs) {
-      for (const socket of [outer, inner]) state === 'open' ? socket.resume() : socket.pause();
-    }
+    if (state === 'open') for (const {thaw} of this.#pairs) for (const each of thaw) each();
   }
 
   /** Resets the connection to which the server sees this port as the peer's, or all there are. */
@@ -61,25 +59,37 @@ export class Network {
       outer.on('error', () => {}).resetAndDestroy();
       return;
     }
-    const pair = {outer, inner: net.connect(target, '127.0.0.1')};
+    const inner = net.connect(target, '127.0.0.1');
+    const pair = {outer, inner, thaw: [this.#pass(outer, inner), this.#pass(inner, outer)]};
     this.#pairs.add(pair);
-    this.#pass(outer, pair.inner);
-    this.#pass(pair.inner, outer);
     outer.once('close', () => this.#pairs.delete(pair));
   }
 
-  #pass(from: Socket, to: Socket): void {
+  /**
+   * Passes what comes, and keeps it while frozen; returns what sends it on. A kernel goes on sending what a process has
+   * written, be it closed since, but drops it when the connection is reset.
+   */
+  #pass(from: Socket, to: Socket): () => void {
+    const kept: Buffer[] = [];
+    let hasEnded = false;
     from.setNoDelay();
-    from.on('data', chunk => {
-      if (!to.write(chunk)) from.pause();
+    from.on('data', (chunk: Buffer) => {
+      if (this.#state === 'frozen') kept.push(chunk);
+      else if (!to.write(chunk)) from.pause();
     });
-    to.on('drain', () => {
-      if (this.#state === 'open') from.resume();
+    to.on('drain', () => from.resume());
+    from.once('end', () => {
+      hasEnded = true;
+      if (this.#state !== 'frozen') to.end();
     });
-    from.once('end', () => to.end());
     from.on('error', () => {});
-    from.once('close', () => to.destroy());
-    if (this.#state === 'frozen') from.pause();
+    from.once('close', () => {
+      if (!hasEnded) to.destroy();
+    });
+    return () => {
+      for (const chunk of kept.splice(0)) to.write(chunk);
+      if (hasEnded) to.end();
+    };
   }
 }
 
