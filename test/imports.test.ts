@@ -14,7 +14,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   operator: ['api', 'config', 'controllers', 'errors', 'runtime', 'telemetry'],
   controllers: ['api', 'core', 'errors', 'runtime', 'telemetry'],
   runtime: ['api', 'core', 'errors'],
-  telemetry: [],
+  telemetry: ['core'],
   core: ['api'],
   api: [],
   errors: [],

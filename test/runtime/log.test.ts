@@ -1,8 +1,11 @@
 /** The log: one line for each message, whatever the names of objects contain. */
 import {Writable} from 'node:stream';
 import test from 'ava';
+import fc from 'fast-check';
 import winston from 'winston';
+import {escaped} from '../../src/core/legible.ts';
 import {createLogger} from '../../src/telemetry/log.ts';
+import {HOSTILE, UNSEEN} from '../support/hostile.ts';
 
 /** A logger whose output is kept instead of printed. */
 function logged(level: string, format: string) {
@@ -18,23 +21,8 @@ function logged(level: string, format: string) {
   return {log, output: () => output};
 }
 
-/** What a name would contain to forge a line, to colour a terminal or to move its cursor. */
-const HOSTILE = [
-  'api\n{"level":"error","message":"forged"}',
-  'api\r12:00:00.000 ERROR forged',
-  'api\u001b[2K\u001b[1A\u001b[31mforged',
-  'api\u009b31mforged',
-  'api\u0000\u0007\u007f',
-  'api\u0085forged',
-  'api" level="error',
-];
-
-/** The characters that end a line or steer a terminal. */
-// biome-ignore lint/suspicious/noControlCharactersInRegex: it is them that must not be there
-const CONTROL = /[\u0000-\u001f\u007f-\u009f]/;
-
 for (const name of HOSTILE) {
-  const shown = JSON.stringify(name);
+  const shown = escaped(JSON.stringify(name));
 
   test(`text: ${shown} in a message or a field stays within its line`, t => {
     const {log, output} = logged('info', 'text');
@@ -42,8 +30,9 @@ for (const name of HOSTILE) {
     const lines = output().split('\n');
     t.is(lines.length, 2);
     t.is(lines[1], '');
-    t.notRegex(lines[0] ?? '', CONTROL);
+    t.notRegex(lines[0] ?? '', UNSEEN);
     t.regex(lines[0] ?? '', /^\d\d:\d\d:\d\d\.\d{3} INFO {2}can't watch api/);
+    t.true(lines[0]?.includes(' lease='));
   });
 
   test(`json: ${shown} in a message or a field stays within its line and comes back whole`, t => {
@@ -51,6 +40,7 @@ for (const name of HOSTILE) {
     log.info(`can't watch ${name}`, {lease: name});
     const lines = output().split('\n');
     t.is(lines.length, 2);
+    t.notRegex(lines[0] ?? '', UNSEEN);
     t.like(JSON.parse(lines[0] ?? ''), {level: 'info', message: `can't watch ${name}`, lease: name});
   });
 }
@@ -88,4 +78,32 @@ test('auto writes JSON where there is no terminal', t => {
   const {log, output} = logged('info', 'auto');
   log.info('started');
   t.like(JSON.parse(output()), {level: 'info', message: 'started'});
+});
+
+const text = fc.oneof(fc.constantFrom(...HOSTILE), fc.string({unit: 'binary'}));
+const value = fc.oneof(text, fc.array(text, {maxLength: 3}), fc.dictionary(text, text, {maxKeys: 3}));
+
+for (const format of ['text', 'json']) {
+  test(`${format}: whatever is in the message and in the fields, one event is one line without anything unseen`, t => {
+    fc.assert(
+      fc.property(text, value, (message, manifest) => {
+        const {log, output} = logged('info', format);
+        log.info(message, {lease: message, manifest});
+        const [line = '', rest, ...more] = output().split('\n');
+        t.is(rest, '');
+        t.deepEqual(more, []);
+        t.notRegex(line, UNSEEN);
+        if (format === 'json') t.like(JSON.parse(line), {level: 'info', message, lease: message});
+        else t.regex(line, /^\d\d:\d\d:\d\d\.\d{3} INFO {2}/);
+      }),
+    );
+    t.pass();
+  });
+}
+
+test('a manifest comes back whole from its line, to be applied again', t => {
+  const manifest = {metadata: {name: 'api'}, spec: {holderIdentity: HOSTILE.join('')}};
+  const {log, output} = logged('info', 'json');
+  log.info('deleting Lease', {manifest});
+  t.deepEqual(JSON.parse(output()).manifest, manifest);
 });
