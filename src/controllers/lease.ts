@@ -116,13 +116,17 @@ function isHandingOver(lease: LeaseView, claim: Claim | undefined, world: World,
 function subjectCheck(lease: LeaseView, world: World, rules: Rules): SubjectCheck | undefined {
   if (!isManaged(lease)) return {expect: 'nothing'};
   const id = world.subjectOf(lease);
-  const [resource, namespace, name] = id?.split('/') ?? [];
+  const [resource, namespace = '', name = ''] = id?.split('/') ?? [];
   const source = rules.kinds.map(ref => world.inForce.source(ref)).find(each => each?.resource === resource);
-  if (!source || id === undefined) return undefined;
-  const path = `${source.root}/namespaces/${namespace}/${source.plural}/${name}`;
+  if (!source || id === undefined || !isPathSegment(namespace) || !isPathSegment(name)) return undefined;
+  const place = `${source.root}/namespaces/${encodeURIComponent(namespace)}`;
+  const path = `${place}/${source.plural}/${encodeURIComponent(name)}`;
   const living = world.workload(id);
   return living ? {expect: 'labels', path, labels: living.labels} : {expect: 'absent', path};
 }
+
+/** The subject stands in an annotation, which anybody may have written: it must not become another request. */
+const isPathSegment = (name: string) => /^(?!\.{1,2}$)[^/%]{1,253}$/.test(name) && name.isWellFormed();
 
 function allowedNames(namespace: string, world: World): string {
   const names = new Set<string>();

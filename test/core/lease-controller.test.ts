@@ -34,6 +34,10 @@ function worldWith(...leases: LeaseView[]): World {
 }
 
 const made = (name: string) => lease().named(name).made('payments', 'Deployment/api');
+const subjectCheck = (subject: string) => {
+  const left = lease().named(A).made('payments', subject).released();
+  return leaseController.observe(`shop/${A}`, worldWith(left), now).check;
+};
 const closed = (name: string) => made(name).keptClosedFor(A).lasting(3600).renewed(ago(1));
 const handingOver = (name: string, ...leases: LeaseView[]) =>
   leaseController.observe(`shop/${name}`, worldWith(...leases), now).handingOver;
@@ -50,4 +54,26 @@ test('when A is given up the hand-over has ended', t => {
 
 test('the holder of the present name is the one to whom it is handed over', t => {
   t.false(handingOver(B, closed(A), closed(B), made(C).heldBy('api-5d8f-x2x4z').renewed(ago(1))));
+});
+
+test('the live read before a deletion is of the subject that the Lease names', t => {
+  const path = '/apis/apps/v1/namespaces/shop/deployments/web';
+  t.deepEqual(subjectCheck('Deployment/web'), {expect: 'absent', path});
+  t.deepEqual(subjectCheck('Deployment/other/web'), {
+    expect: 'absent',
+    path: '/apis/apps/v1/namespaces/other/deployments/web',
+  });
+});
+
+test('a subject that somebody has made up becomes no other request', t => {
+  const segment = (subject: string) => {
+    const {path = ''} = (subjectCheck(subject) ?? {}) as {path?: string};
+    return path.replace('/apis/apps/v1/namespaces/shop/deployments/', '');
+  };
+  t.is(segment('Deployment/web?watch=1'), 'web%3Fwatch%3D1');
+  t.is(segment('Deployment/web#x'), 'web%23x');
+  t.is(segment('Deployment/a b\n'), 'a%20b%0A');
+  for (const name of ['..', '.', '', 'a%2fb', 'x'.repeat(100_000), '\ud800'])
+    t.is(subjectCheck(`Deployment/${name}`), undefined, name.slice(0, 20));
+  for (const namespace of ['..', '', '%2e%2e']) t.is(subjectCheck(`Deployment/${namespace}/web`), undefined);
 });
