@@ -9,6 +9,7 @@ import {
   type WorkloadObject,
 } from '../api/objects.ts';
 import type {Workload} from '../core/claims.ts';
+import {keptHolder} from '../core/holder.ts';
 import type {LeaseOwner, LeaseView} from '../core/lifetime.ts';
 import type {NodeView} from '../core/plan-heartbeat.ts';
 import {HEARTBEATS} from '../core/rules.ts';
@@ -107,7 +108,7 @@ export function projectLease(object: KubeObject, previous: LeaseView | undefined
   } = metadata;
   const orphanedSince = annotations?.[ANNOTATIONS.orphanedSince];
   const record = {
-    holder: spec.holderIdentity ?? '',
+    holder: keptHolder(spec.holderIdentity ?? ''),
     durationSeconds: spec.leaseDurationSeconds,
     acquireTime: spec.acquireTime,
     renewTime: spec.renewTime,

@@ -1,4 +1,5 @@
 /** From the text of a holder to a Pod, and from the Pod's name to its workload. */
+import {createHash} from 'node:crypto';
 
 /** A workload as far as its Pods' names tell it. */
 export type WorkloadName = {readonly kind: string; readonly name: string};
@@ -34,6 +35,16 @@ const POD_KINDS = ['Deployment', 'StatefulSet', 'DaemonSet'] as const;
 
 /** Whether the names of the Pods of this kind are told by their grammar; of another kind only how they begin. */
 export const namesItsPods = (kind: string) => POD_KINDS.some(each => each === kind);
+
+/**
+ * What the caches keep of a holder, which may be any text of more than a megabyte. One that is too long stays too long to
+ * be read, and its hash tells it from others.
+ */
+export function keptHolder(holder: string): string {
+  if (holder.length <= HOLDER_MOST) return holder;
+  const hash = createHash('sha256').update(holder).digest('hex');
+  return `${holder.slice(0, HOLDER_MOST).toWellFormed()}…${hash}`;
+}
 
 /** The parts of a holder in which a host name may be: client-go writes hostname_uuid, others namespace/name. */
 export function hostsOf(holder: string): string[] {

@@ -8,6 +8,7 @@ import {
   projectRegistry,
   projectWorkload,
 } from '../../src/controllers/project.ts';
+import {hostsOf} from '../../src/core/holder.ts';
 import {policy} from '../support/builders.ts';
 
 const metadata: ObjectMeta = {
@@ -68,6 +69,18 @@ test('a Lease keeps its record, our annotations and its owners', t => {
     preferredHolder: 'b',
     changedAtMs: 5000,
   });
+});
+
+test('a holder of a megabyte costs no more than others, changes with each of its letters, and is read by nobody', t => {
+  const kept = (holderIdentity: string) => projectLease(object({...SPEC, holderIdentity}), before, 5000);
+  const [a, b] = ['a', 'b'].map(end => kept(`api-5d8f-x2x4z_${'x'.repeat(1_000_000)}${end}`));
+  t.true((a?.holder.length ?? 0) < 1200);
+  t.not(a?.holder, b?.holder);
+  t.deepEqual(hostsOf(a?.holder ?? ''), []);
+  t.is(kept('x'.repeat(1024)).holder, 'x'.repeat(1024));
+  // What is written into an annotation of ours must come back as it was.
+  t.true(kept('😀'.repeat(1000)).holder.isWellFormed());
+  t.true(kept(`x${'😀'.repeat(1000)}`).holder.isWellFormed());
 });
 
 for (const [what, empty] of Object.entries({
