@@ -8,6 +8,30 @@ type Refusal = {
   kept?: readonly string[];
 };
 
+/** Reasons of the API server itself, and ours. A webhook may give any text. */
+const REASONS: ReadonlySet<string> = new Set([
+  'AdoptionConflict',
+  'AlreadyExists',
+  'BadRequest',
+  'Conflict',
+  'Expired',
+  'Forbidden',
+  'Gone',
+  'InternalError',
+  'Invalid',
+  'MethodNotAllowed',
+  'NotAcceptable',
+  'NotFound',
+  'NotOurs',
+  'RequestEntityTooLarge',
+  'ServerTimeout',
+  'ServiceUnavailable',
+  'Timeout',
+  'TooManyRequests',
+  'Unauthorized',
+  'UnsupportedMediaType',
+]);
+
 /** A request that the API server refused, or that never got an answer (status 0). */
 export class ApiError extends Error {
   override readonly name = 'ApiError';
@@ -25,6 +49,11 @@ export class ApiError extends Error {
     this.reason = answer.reason ?? '';
     this.retryAfterMs = answer.retryAfterMs;
     this.kept = answer.kept ?? [];
+  }
+
+  /** One of a bounded set, for metrics: the reason where it is a known one, else the status. */
+  get knownReason(): string {
+    return REASONS.has(this.reason) ? this.reason : `${this.status}`;
   }
 
   /** Somebody else was faster: look again. */

@@ -115,7 +115,7 @@ export class Reconciler {
   #failed(key: string, error: Error, retryInMs: number): void {
     const {metrics, log, world} = this.#options;
     const [controller, rest] = splitKey(key);
-    const reason = error instanceof ApiError ? error.reason || `${error.status}` : error.name;
+    const reason = error instanceof ApiError ? error.knownReason : error.name;
     metrics.failures.inc({controller, reason});
     const expected =
       error instanceof TermEndedError ||
