@@ -2,7 +2,7 @@
 import type {StatusFinding} from '../api/leasepolicy.ts';
 import type {Garbage, LeaseState, Plan} from '../core/action.ts';
 import type {LeaseClass} from '../core/classify.ts';
-import {type Finding, type FindingReason, refText} from '../core/finding.ts';
+import {type Finding, type FindingReason, refText, told} from '../core/finding.ts';
 import type {Lifetime} from '../core/lifetime.ts';
 
 /** Findings because of which a subject has no Lease. */
@@ -113,7 +113,7 @@ export class Ledger {
 
   #shared(judged: Judgement): Judgement {
     const {findings, states = [], garbage = []} = judged;
-    if (findings.length > 0 || garbage.length > 0) return judged;
+    if (findings.length > 0 || garbage.length > 0) return {...judged, findings: findings.map(told)};
     const key = JSON.stringify(states);
     const known = this.#plain.get(key) ?? {findings: [], states};
     this.#plain.set(key, known);

@@ -1,4 +1,5 @@
 /** Findings: what is wrong with a Lease or a subject, from a closed set. */
+import {escaped, legible, MESSAGE_MOST} from './legible.ts';
 
 export const FINDING_REASONS = [
   'MissingLease',
@@ -40,9 +41,15 @@ export type Finding = {
   readonly message: string;
 };
 
+/** As it is told: holders, owners and annotations are what anybody has written, and some names nearly so. */
+export const told = (finding: Finding): Finding => ({
+  ...finding,
+  message: legible(finding.message, MESSAGE_MOST),
+});
+
 /** Kind/namespace/name, or Kind/name for what has no namespace; for people. */
 export const refText = ({kind, namespace, name}: ObjectRef) =>
-  namespace === '' ? `${kind}/${name}` : `${kind}/${namespace}/${name}`;
+  escaped(namespace === '' ? `${kind}/${name}` : `${kind}/${namespace}/${name}`);
 
 /** A reference to a Lease, for what is not about its subject. */
 export const leaseRef = ({

@@ -3,6 +3,7 @@ import {CONTROL_PLANE_LEASES} from './admission/frame.ts';
 import type {Workload} from './claims.ts';
 import {type Finding, leaseRef, type ObjectRef} from './finding.ts';
 import type {LeaseObservation} from './lease-observation.ts';
+import {excerpt} from './legible.ts';
 import {isManaged, type LeaseView} from './lifetime.ts';
 import {type Now, workloadRef} from './plan-workload.ts';
 import {type Ailment, recordAilments} from './record.ts';
@@ -40,7 +41,7 @@ function ownerAilments({classification}: LeaseObservation, lease: LeaseView): Ai
     ({group, kind}) => ['apps', 'batch'].includes(group) && WORKLOADS.includes(kind),
   );
   if (!owner || classification.class === 'node-heartbeat') return [];
-  const message = `Lease ${lease.name} is owned by ${owner.kind}/${owner.name}: when that is deleted, so is the Lease, while its old Pods still lead; remove the owner reference`;
+  const message = `Lease ${lease.name} is owned by ${owner.kind}/${excerpt(owner.name)}: when that is deleted, so is the Lease, while its old Pods still lead; remove the owner reference`;
   return [{reason: 'HazardousOwner', message}];
 }
 

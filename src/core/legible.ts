@@ -19,10 +19,11 @@ export function escaped(text: string): string {
   );
 }
 
-/** The same, with an ellipsis in place of what is beyond so many UTF-16 units. */
+/** For people: lines become one, and an ellipsis stands in place of what is beyond so many UTF-16 units. */
 export function legible(text: string, most: number): string {
-  const shown = escaped(text.slice(0, most + 1));
-  return shown.length <= most ? shown : `${withoutHalf(shown.slice(0, most - 1))}…`;
+  const shown = escaped(text.slice(0, most + 1).replace(/[\t\n\r]+/g, ' '));
+  if (Math.max(text.length, shown.length) <= most) return shown;
+  return `${withoutHalf(shown.slice(0, most - 1))}…`;
 }
 
 /** A text of a Lease, as part of a sentence whose end must not be lost. */

@@ -1,6 +1,7 @@
 /** Judges the LeaseCandidates of one Lease, where the API server chooses the leader among them. */
 import {type Plan, sooner} from './action.ts';
 import {type Finding, leaseRef, type ObjectRef} from './finding.ts';
+import {excerpt} from './legible.ts';
 import type {LeaseView} from './lifetime.ts';
 import {parseMicroTime} from './microtime.ts';
 import type {Now} from './plan-workload.ts';
@@ -45,7 +46,7 @@ type Told = Omit<Finding, 'policy'>;
 function preferredMissing(lease: LeaseView, candidates: readonly CandidateView[]): Told | undefined {
   const preferred = lease.preferredHolder ?? '';
   if (preferred === '' || candidates.some(each => each.name === preferred)) return undefined;
-  const message = `Lease ${lease.name} waits for ${preferred} to lead, and there is no such LeaseCandidate: the present leader yields to nobody; find out who set preferredHolder`;
+  const message = `Lease ${lease.name} waits for ${excerpt(preferred)} to lead, and there is no such LeaseCandidate: the present leader yields to nobody; find out who set preferredHolder`;
   return {reason: 'PreferredHolderMissing', about: leaseRef(lease), message};
 }
 

@@ -2,6 +2,7 @@
 import type {Garbage, LeaseState, Plan} from './action.ts';
 import type {LeaseClass} from './classify.ts';
 import {type Finding, leaseRef, type ObjectRef} from './finding.ts';
+import {excerpt} from './legible.ts';
 import {holding, type LeaseView, type Lifetime} from './lifetime.ts';
 import type {Now} from './plan-workload.ts';
 import {type Ailment, recordAilments} from './record.ts';
@@ -96,7 +97,7 @@ function nodeAilments(node: NodeView, lease: LeaseView, lifetime: Lifetime): Ail
     found.push({reason: 'StaleHeartbeat', message});
   }
   if (!node.isSimulated && lease.holder !== '' && lease.holder !== name) {
-    const message = `the Lease of node ${name} is held by ${lease.holder}, and not by the node: two kubelets may have one name`;
+    const message = `the Lease of node ${name} is held by ${excerpt(lease.holder)}, and not by the node: two kubelets may have one name`;
     found.push({reason: 'IdentityMismatch', message});
   }
   if (!lease.owners.some(owner => owner.kind === 'Node' && owner.name === name)) {
@@ -123,7 +124,7 @@ function keptBecause(lease: LeaseView, kind: LeaseClass): string | undefined {
   if (kind !== 'node-heartbeat') return 'it does not look like a heartbeat, so it stays';
   // kwok holds the Leases of all its nodes by its own name, and makes and deletes nodes as it likes.
   if (lease.holder !== lease.name)
-    return `its holder is ${lease.holder || 'nobody'} and not the node, so it stays`;
+    return `its holder is ${excerpt(lease.holder) || 'nobody'} and not the node, so it stays`;
   return undefined;
 }
 

@@ -4,6 +4,7 @@ import {sooner} from './action.ts';
 import type {LeaseClass} from './classify.ts';
 import {leaseRef} from './finding.ts';
 import {apiServerIdentity, identityForm} from './identity.ts';
+import {excerpt} from './legible.ts';
 import {holding, type LeaseView, type Lifetime} from './lifetime.ts';
 import type {Now} from './plan-workload.ts';
 import {type Ailment, recordAilments} from './record.ts';
@@ -56,7 +57,7 @@ function identityAilments(lease: LeaseView, state: Lifetime): Ailment[] {
     const message = `Lease ${lease.name} says that it is of host ${hostname}, whose name would be ${apiServerIdentity(hostname)}: find out who writes it`;
     found.push({reason: 'IdentityMismatch', message});
   } else if (lease.holder !== '' && !lease.holder.startsWith(`${lease.name}_`)) {
-    const message = `Lease ${lease.name} is held by ${lease.holder}, which is not the API server that it names: find out who writes it`;
+    const message = `Lease ${lease.name} is held by ${excerpt(lease.holder)}, which is not the API server that it names: find out who writes it`;
     found.push({reason: 'IdentityMismatch', message});
   }
   return found;

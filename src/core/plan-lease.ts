@@ -14,6 +14,7 @@ import {type Finding, leaseRef} from './finding.ts';
 import {ailments} from './health.ts';
 import {leaseFindings} from './lease-findings.ts';
 import type {LeaseObservation} from './lease-observation.ts';
+import {excerpt} from './legible.ts';
 import {holding, isHeldByUs, isManaged, type LeaseView, type Lifetime, lifetime} from './lifetime.ts';
 import {formatMicroTime, parseMicroTime} from './microtime.ts';
 import {type Now, workloadRef} from './plan-workload.ts';
@@ -117,20 +118,20 @@ function orphanFinding(
   lease: LeaseView,
   state: Lifetime,
 ): Finding[] {
-  const subject = lease.subject ?? 'its subject';
+  const subject = excerpt(lease.subject ?? 'its subject');
   const report = (message: string): Finding[] => [
     {policy: rules.policy, reason: 'OrphanedLease', about: leaseRef(lease), message},
   ];
   if (state === 'held') {
     return report(
-      `Lease ${lease.name} is no longer the name of ${subject}; it is kept while ${lease.holder} renews it`,
+      `Lease ${lease.name} is no longer the name of ${subject}; it is kept while ${excerpt(lease.holder)} renews it`,
     );
   }
   if (state !== 'orphaned') return [];
   const {mode, ttlSeconds} = rules.collection;
   let fate = `it is deleted after ${ttlSeconds} seconds`;
   if (mode !== 'Managed' && mode !== 'All') fate = `garbageCollection.mode is ${mode}, so it stays`;
-  else if (!COLLECTED.has(classification.class)) fate = `${classification.because}, so it stays`;
+  else if (!COLLECTED.has(classification.class)) fate = `${excerpt(classification.because)}, so it stays`;
   else if (!check || !lease.subject)
     fate = 'its kind is not one of the policy, so nobody can tell and it stays';
   if (isHeldByUs(lease))

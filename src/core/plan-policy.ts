@@ -3,6 +3,7 @@ import {isDeepStrictEqual} from 'node:util';
 import type {Condition, LeasePolicyStatus, StatusFinding} from '../api/leasepolicy.ts';
 import {GROUP, VERSION} from '../api/objects.ts';
 import {type Plan, sooner} from './action.ts';
+import {CONDITION_MOST, legible} from './legible.ts';
 import {LIFETIMES, type Lifetime} from './lifetime.ts';
 import type {Enforced} from './plan-admission.ts';
 import type {Now} from './plan-workload.ts';
@@ -118,7 +119,8 @@ function stamped(
 ): Condition {
   const old = before?.find(each => each.type === draft.type);
   const lastTransitionTime = old?.status === draft.status ? old.lastTransitionTime : time;
-  return {...draft, lastTransitionTime, observedGeneration: generation};
+  const message = legible(draft.message, CONDITION_MOST);
+  return {...draft, message, lastTransitionTime, observedGeneration: generation};
 }
 
 function conditions(observed: PolicyObservation): Draft[] {

@@ -13,6 +13,7 @@ import {
 import {canInject} from './admission/injection.ts';
 import type {Claim, Workload} from './claims.ts';
 import type {Finding, FindingReason, ObjectRef} from './finding.ts';
+import {excerpt} from './legible.ts';
 import {holding, isHeldByOthers, isHeldByUs, isManaged, type LeaseView, renameHolder} from './lifetime.ts';
 import {formatMicroTime, parseMicroTime} from './microtime.ts';
 import type {Rules} from './rules.ts';
@@ -121,7 +122,7 @@ function planMissing(view: ClaimView, name: string, now: Now): Plan {
         },
   };
   const message = held
-    ? `created Lease ${name}, which stays closed until ${held.holder} gives up ${held.name}`
+    ? `created Lease ${name}, which stays closed until ${excerpt(held.holder)} gives up ${held.name}`
     : `created Lease ${name}`;
   const seals = planSeals(view, name, now);
   return {

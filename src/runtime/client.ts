@@ -1,11 +1,14 @@
 /** Requests to the API server: JSON in, JSON or an ApiError out, and watch streams as lines. */
 import type {ClientHttp2Stream, IncomingHttpHeaders, IncomingHttpStatusHeader} from 'node:http2';
+import {escaped, legible} from '../core/legible.ts';
 import {ApiError, messageOf} from '../errors.ts';
 import {Connection, type KubeConfigSource} from './connection.ts';
 
 const REQUEST_TIMEOUT_MS = 30_000;
 /** A proxy that asks for more than this would keep us from seeing that it is well again. */
 const RETRY_AFTER_MOST_MS = 60_000;
+/** What the API server says may be what a webhook says, or have an object's texts in it. */
+const REFUSAL_MOST = 4096;
 
 export const MERGE_PATCH = 'application/merge-patch+json';
 export const JSON_PATCH = 'application/json-patch+json';
@@ -133,7 +136,7 @@ export class ApiClient {
     return new ApiError(`${method} ${path}`, {
       status,
       reason,
-      message,
+      message: legible(message, REFUSAL_MOST),
       retryAfterMs,
       kept: keptFields(details),
     });
@@ -153,7 +156,7 @@ function keptFields({causes = []}: Details = {}): string[] {
     .filter(({reason}) => reason === 'FieldManagerConflict')
     .map(({field = '', message = ''}) => {
       const manager = /^conflict with ("[^"]*")/.exec(message)?.[1] ?? 'somebody else';
-      return `${field.replace(/^\./, '')} is that of ${manager}`;
+      return escaped(`${field.replace(/^\./, '')} is that of ${manager}`);
     });
 }
 

@@ -1,6 +1,7 @@
 /** Kubernetes Events: sent beside the work, repeated ones counted, too many dropped and counted. */
 import {createHash} from 'node:crypto';
 import type {Action} from '../core/action.ts';
+import {legible, MESSAGE_MOST} from '../core/legible.ts';
 import {ApiError} from '../errors.ts';
 import {type ApiClient, MERGE_PATCH} from './client.ts';
 import {delay} from './clock.ts';
@@ -36,7 +37,7 @@ export class EventRecorder {
       this.#onDropped(undefined);
       return;
     }
-    this.#waiting.push(event);
+    this.#waiting.push({...event, message: legible(event.message, MESSAGE_MOST)});
     this.#wake.resolve();
   }
 
@@ -66,7 +67,7 @@ export class EventRecorder {
       .update(JSON.stringify([about.uid, reason, message]))
       .digest('hex')
       .slice(0, 16);
-    const name = `${about.name.slice(0, 200).replace(/[-.]+$/, '')}.${id}`;
+    const name = `${eventPrefix(about.name)}.${id}`;
     const path = `/api/v1/namespaces/${namespace}/events`;
     const time = new Date().toISOString().replace(/\.\d+Z$/, 'Z');
     const body = {...manifest(event, this.#component, time), metadata: {name, namespace}};
@@ -113,6 +114,14 @@ export class EventRecorder {
     if (this.#counts.size > REMEMBERED && oldest !== undefined) this.#counts.delete(oldest);
   }
 }
+
+/** Some kinds have names that an Event can't have, such as system:leader of a Role. */
+const eventPrefix = (name: string) =>
+  name
+    .toLowerCase()
+    .replace(/[^-.a-z0-9]+/g, '-')
+    .slice(0, 200)
+    .replace(/^[-.]+|[-.]+$/g, '') || 'object';
 
 function manifest({about, reason, message, severity}: Emit, component: string, time: string): object {
   return {

@@ -1,5 +1,6 @@
 /** Keeps a store in step with the API server: a list-watch state machine that never ends the process. */
 import type {KubeObject} from '../api/objects.ts';
+import {escaped} from '../core/legible.ts';
 import {ApiError} from '../errors.ts';
 import type {ApiClient} from './client.ts';
 import {backoffMs, delay} from './clock.ts';
@@ -197,5 +198,5 @@ function parseEvent(line: string, path: string): WatchEvent {
     throw new ApiError(`WATCH ${path}`, {status: 0, message: 'the server sent what is no event'});
   if (event.type !== 'ERROR') return event as WatchEvent;
   const {code = 500, reason = '', message = 'the watch failed'} = event.object as unknown as StatusObject;
-  throw new ApiError(`WATCH ${path}`, {status: code, reason, message});
+  throw new ApiError(`WATCH ${path}`, {status: code, reason, message: escaped(message)});
 }

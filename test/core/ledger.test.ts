@@ -4,10 +4,12 @@ import fc from 'fast-check';
 import {Ledger} from '../../src/controllers/ledger.ts';
 import type {Garbage, LeaseState} from '../../src/core/action.ts';
 import type {Finding, FindingReason} from '../../src/core/finding.ts';
+import {escaped} from '../../src/core/legible.ts';
 import type {Lifetime} from '../../src/core/lifetime.ts';
 import {planCollection} from '../../src/core/plan-collection.ts';
 import {planLease} from '../../src/core/plan-lease.ts';
 import {ago, ahead, lease, leaseObservation, now, policy, stamp} from '../support/builders.ts';
+import {HOSTILE, UNSEEN} from '../support/hostile.ts';
 
 const finding = (reason: FindingReason, name: string, message = 'it is', policy = 'payments'): Finding => ({
   policy,
@@ -80,6 +82,25 @@ test('a finding is listed as status shows it', t => {
     [...sums.tally('payments').findings.values()],
     [{reason: 'MissingLease', object: 'Deployment/shop/api', message: 'it is', since: stamp(now)}],
   );
+});
+
+for (const text of HOSTILE) {
+  test(`${escaped(JSON.stringify(text))} in a finding stays on its line, in status as in the Event`, t => {
+    const sums = ledger();
+    const {fresh} = sums.record('lease/a', {findings: [finding('ForeignHolder', text, text)]}, now.wallMs);
+    const [shown] = sums.tally('payments').findings.values();
+    t.is(fresh.length, 1);
+    for (const each of [shown?.message, shown?.object, fresh[0]?.message]) t.notRegex(each ?? '\n', UNSEEN);
+    t.deepEqual(sums.record('lease/a', {findings: [finding('ForeignHolder', text, text)]}, 0).fresh, []);
+  });
+}
+
+test('a megabyte of a stranger can not keep status from being written', t => {
+  const sums = ledger();
+  const huge = finding('ForeignHolder', 'api', 'x'.repeat(1_500_000));
+  const {fresh} = sums.record('lease/a', {findings: [huge]}, now.wallMs);
+  const [shown] = sums.tally('payments').findings.values();
+  for (const each of [shown, fresh[0]]) t.is(each?.message.length, 1024);
 });
 
 test('a finding is fresh once, and keeps its time while it lasts', t => {

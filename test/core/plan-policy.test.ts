@@ -6,6 +6,7 @@ import type {Acceptance, PolicyObservation} from '../../src/core/plan-policy.ts'
 import {planPolicy} from '../../src/core/plan-policy.ts';
 import type {Now} from '../../src/core/plan-workload.ts';
 import {ago, ahead, now, only, policy, stamp} from '../support/builders.ts';
+import {HOSTILE, UNSEEN} from '../support/hostile.ts';
 
 const accepted: Acceptance = {accepted: true};
 const pending: Acceptance = {accepted: undefined, message: 'looking up Rollout in argoproj.io/v1alpha1'};
@@ -168,6 +169,14 @@ test('a condition says what is waited for, why a pass is stopped, and how many h
   );
   t.is(message({stopped: '9 of 10'}, 'Ready'), '9 of 10');
   t.is(message({withoutLease: 1}, 'Ready'), '1 of 3 subjects have no Lease: see findings');
+});
+
+test('a message of the API server is one line in a condition, and never longer than the CRD takes', t => {
+  const failed = (text: string) =>
+    message({enforced: {status: 'False', reason: 'WriteFailed', message: text}}, 'Enforced') ?? '';
+  for (const text of HOSTILE) t.notRegex(failed(text), UNSEEN);
+  t.is(failed('ERROR: <input>:1:1: undeclared\n | x'), 'ERROR: <input>:1:1: undeclared  | x');
+  t.is(failed('x'.repeat(1_000_000)).length, 32_768);
 });
 
 test('the last accepted version stays in status while a later one is refused', t => {

@@ -16,6 +16,7 @@ import {
   watched,
   watching,
 } from '../support/api-server.ts';
+import {HOSTILE, UNSEEN} from '../support/hostile.ts';
 import * as tls from './certificate.ts';
 
 function failure(t: ExecutionContext, request: Promise<unknown>): Promise<ApiError> {
@@ -102,6 +103,27 @@ test('a refusal is an ApiError with status, reason, message and activity', async
   t.is(error.message, 'POST /a: leases "x" already exists');
   t.is(error.retryAfterMs, undefined);
   t.true(error.isConflict);
+});
+
+test('what the API server says is one line, whoever has written it, and is cut', async t => {
+  const api = await ApiServer.start(t);
+  for (const said of [...HOSTILE, 'x'.repeat(1_000_000)]) {
+    api.expect('POST /a', refusal(403, 'Forbidden', said));
+    const {message} = await failure(t, api.client().request('POST', '/a', {body: {}}));
+    t.notRegex(message, UNSEEN);
+    t.true(message.length < 4200);
+  }
+});
+
+test('metrics know a reason of the API server by its name, and what a webhook makes up by the status', async t => {
+  const api = await ApiServer.start(t);
+  const reasons = ['Invalid', 'AlreadyExists', 'made-up\n"', ''];
+  const known: string[] = [];
+  for (const reason of reasons) {
+    api.expect('POST /a', refusal(422, reason, 'no'));
+    known.push((await failure(t, api.client().request('POST', '/a', {body: {}}))).knownReason);
+  }
+  t.deepEqual(known, ['Invalid', 'AlreadyExists', '422', '422']);
 });
 
 for (const [header, expected] of [

@@ -3,6 +3,7 @@ import test, {type ExecutionContext} from 'ava';
 import type {ApiError} from '../../src/errors.ts';
 import {EventRecorder} from '../../src/runtime/events.ts';
 import {ApiServer, json, refusal, silence} from '../support/api-server.ts';
+import {HOSTILE, UNSEEN} from '../support/hostile.ts';
 
 type Emit = Parameters<EventRecorder['emit']>[0];
 
@@ -71,6 +72,40 @@ test('an Event about what has no namespace is in the namespace default', async t
   t.is(body.metadata.namespace, 'default');
   t.false('namespace' in body.involvedObject);
 });
+
+test('what a stranger wrote stays on its line of an Event, and is cut', async t => {
+  const api = await ApiServer.start(t);
+  const posts = [...HOSTILE, 'x'.repeat(1_500_000)].map(message => ({
+    message,
+    post: api.expect(`POST ${EVENTS}`, created),
+  }));
+  const {events, start} = recorder(t, api);
+  void start();
+  for (const {message} of posts) events.emit({...collision, message});
+  for (const {post} of posts) {
+    const {message} = (await post.received).body as {message: string};
+    t.notRegex(message, UNSEEN);
+    t.true(message.length <= 1024);
+  }
+});
+
+for (const [name, expected] of [
+  ['system:leader-locking', 'system-leader-locking'],
+  ['Some Role?', 'some-role'],
+  ['::', 'object'],
+  [`${'x'.repeat(199)}..y`, 'x'.repeat(199)],
+] as const) {
+  test(`the Event of an object called ${name.slice(-20)} has a name that the API server takes`, async t => {
+    const api = await ApiServer.start(t);
+    const post = api.expect(`POST ${EVENTS}`, created);
+    const {events, start} = recorder(t, api);
+    void start();
+    events.emit({...collision, about: {...collision.about, name}});
+    const body = (await post.received).body as EventBody;
+    t.is(body.metadata.name.replace(/\.[0-9a-f]{16}$/, ''), expected);
+    t.is(body.involvedObject.name, name);
+  });
+}
 
 test('a repeated Event is counted on the one that exists', async t => {
   const api = await ApiServer.start(t);
