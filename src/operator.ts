@@ -111,6 +111,7 @@ export class LeasePolicyOperator extends framework.default {
       port: this.#config.httpPort,
       registry: this.#metrics.registry,
       unready: () => this.#unready(),
+      onProblem: error => this.#log.warn(`can't tell the metrics: ${error.message}`),
     });
     const {identity} = this.#config;
     this.#log.info('started', {server: this.#client.server, identity, httpPort: http.port});
