@@ -8,7 +8,7 @@ export PATH := $(CURDIR)/node_modules/.bin:$(PATH)
 INSTALLED := node_modules/.package-lock.json
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test bench chaos crds rules format build cluster-up cluster-down clean
+.PHONY: help setup demo test fuzz chaos bench crds rules format build cluster-up cluster-down clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -25,6 +25,9 @@ demo: setup ## see every feature at work, on $KUBECONFIG if set, or else on a co
 
 test: setup ## check style and types, and run every test
 	@$(NODE) dev/verify.ts
+
+fuzz: setup ## try a million random inputs for each property, or as many as CASES says
+	@CASES=$${CASES:-1000000} ava --timeout=7d 'test/fuzz/**'
 
 bench: setup ## measure against a controller-runtime operator
 	@$(NODE) bench/run.ts

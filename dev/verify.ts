@@ -25,6 +25,7 @@ const SUITES: readonly Check[] = [
     name: 'core and runtime',
     command: ['ava', 'test/core/**', 'test/runtime/**', 'test/trust/**', 'test/*.test.ts'],
   },
+  {name: 'random inputs', command: ['ava', 'test/fuzz/**']},
   {name: 'monitoring', command: ['ava', '--concurrency=2', 'test/monitoring/**']},
   {name: 'end to end', command: ['ava', '--concurrency=2', 'test/e2e/**']},
 ];

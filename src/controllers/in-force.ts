@@ -2,6 +2,7 @@
 import type {KindRef, LeasePolicySpec} from '../api/leasepolicy.ts';
 import type {Acceptance} from '../core/plan-policy.ts';
 import {compile, type Rules, sharedVariable} from '../core/rules.ts';
+import {isSpec} from '../core/spec-form.ts';
 import {compileSystem, isOfWorkloads, isSystem, type SystemRules} from '../core/system-rules.ts';
 import type {KindAnswer} from '../runtime/kinds.ts';
 import {type Change, Store} from '../runtime/store.ts';
@@ -160,10 +161,19 @@ export class InForce {
   }
 }
 
-const compileAny = (policy: string, generation: number, spec: LeasePolicySpec) =>
-  isOfWorkloads(spec) ? compile(policy, generation, spec) : compileSystem(policy, generation, spec);
+/** The API server validates by the CRD that it has, which may be that of another version. */
+const NOT_WHOLE = 'spec: it is not what this version knows: install its CRDs with kubectl apply -f crds';
 
-/** The version that an earlier leader had in force, from status. */
+function compileAny(
+  policy: string,
+  generation: number,
+  spec: LeasePolicySpec,
+): Rules | SystemRules | string[] {
+  if (!isSpec(spec)) return [NOT_WHOLE];
+  return isOfWorkloads(spec) ? compile(policy, generation, spec) : compileSystem(policy, generation, spec);
+}
+
+/** The version that an earlier leader, perhaps of another version of the operator, had in force, from status. */
 function lastAccepted({key, status}: PolicyRow): Rules | SystemRules | undefined {
   if (!status?.lastAccepted) return undefined;
   const {generation, spec} = status.lastAccepted;

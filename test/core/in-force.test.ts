@@ -152,12 +152,27 @@ test('after a restart a version that was edited meanwhile is refused, and the on
   afterRestart(t, [known(first), edited], ['accepted', INJECTION_CONFLICT]);
 });
 
-test('a status that is no JSON is as none', t => {
-  const broken = {...row(first, 2), status: {lastAccepted: {generation: 1, spec: '{'}}} as never;
-  const both = world();
-  both.policies.put(known(second));
-  both.policies.put(broken);
-  t.deepEqual(states(both, 'first', 'second'), [INJECTION_CONFLICT, 'accepted']);
+const {enforcement: _, ...withoutEnforcement} = first.spec;
+for (const [what, spec] of [
+  ['no JSON', '{'],
+  ['null', 'null'],
+  ['an empty object', '{}'],
+  ['a spec without a section, as of another version', JSON.stringify(withoutEnforcement)],
+] as const) {
+  test(`a status that is ${what} is as none`, t => {
+    const broken = {...row(first, 2), status: {lastAccepted: {generation: 1, spec}}} as never;
+    const both = world();
+    both.policies.put(known(second));
+    both.policies.put(broken);
+    t.deepEqual(states(both, 'first', 'second'), [INJECTION_CONFLICT, 'accepted']);
+  });
+}
+
+test('a spec that lacks a section, by the CRD of another version, is refused with what to do', t => {
+  const one = world();
+  one.policies.put({...row(first), spec: withoutEnforcement as never});
+  t.like(one.inForce.acceptance.get('first'), {accepted: false, reason: 'InvalidSpec'});
+  t.regex((one.inForce.acceptance.get('first') as {message: string}).message, /kubectl apply -f crds/);
 });
 
 for (const order of ['first', 'second']) {
