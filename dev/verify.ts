@@ -6,7 +6,7 @@ import {operatorCommand, ROOT} from './programs.ts';
 import {ensurePromtool} from './promtool/promtool.ts';
 
 type Count = {passed: number; failed: number};
-type Check = {name: string; command: readonly string[]};
+type Check = {name: string; command: readonly string[]; env?: NodeJS.ProcessEnv};
 
 const GO_MODULES = 'dev/candidate bench/harness bench/controller-runtime';
 
@@ -18,6 +18,9 @@ const CHECKS: readonly Check[] = [
   {name: 'PrometheusRule in step with rules.yaml', command: ['node', 'dev/rules.ts', '--check']},
   {name: 'format of the Go programs', command: ['sh', '-c', `test -z "$(gofmt -l ${GO_MODULES})"`]},
 ];
+
+/** After everything else, as it needs the whole machine. */
+const CHAOS: Check = {name: 'three minutes of chaos', command: ['node', 'dev/chaos.ts'], env: {MINUTES: '3'}};
 
 /** End to end, few at a time: each test has a control plane of its own. */
 const SUITES: readonly Check[] = [
@@ -31,9 +34,13 @@ const SUITES: readonly Check[] = [
 ];
 
 /** Runs a command with its output on ours. Returns the exit code and the lines. */
-function run(command: readonly string[]): Promise<{code: number; lines: string[]}> {
+function run({command, env}: Check): Promise<{code: number; lines: string[]}> {
   const [program = '', ...args] = command;
-  const child = spawn(program, args, {cwd: ROOT, stdio: ['ignore', 'pipe', 'inherit']});
+  const child = spawn(program, args, {
+    cwd: ROOT,
+    env: {...process.env, ...env},
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
   const lines: string[] = [];
   createInterface(child.stdout).on('line', line => {
     lines.push(line);
@@ -45,16 +52,16 @@ function run(command: readonly string[]): Promise<{code: number; lines: string[]
   });
 }
 
-async function check({name, command}: Check): Promise<Count> {
-  process.stdout.write(`\n== ${name}\n`);
-  const {code} = await run(command);
+async function check(what: Check): Promise<Count> {
+  process.stdout.write(`\n== ${what.name}\n`);
+  const {code} = await run(what);
   return code === 0 ? {passed: 1, failed: 0} : {passed: 0, failed: 1};
 }
 
 /** AVA closes with "N tests passed" and "N tests failed"; an exit code without a failed test counts as one. */
-async function suite({name, command}: Check): Promise<Count> {
-  process.stdout.write(`\n== ${name}\n`);
-  const {code, lines} = await run(command);
+async function suite(what: Check): Promise<Count> {
+  process.stdout.write(`\n== ${what.name}\n`);
+  const {code, lines} = await run(what);
   const count = (what: string) => {
     const line = lines.findLast(each => new RegExp(`^\\s*\\d+ tests? ${what}`).test(each));
     return Number.parseInt(line?.trim() ?? '0', 10);
@@ -68,7 +75,11 @@ await ensureBinaries();
 await ensurePromtool();
 await operatorCommand();
 const total: Count = {passed: 0, failed: 0};
-for (const [list, runOne] of [[CHECKS, check] as const, [SUITES, suite] as const]) {
+for (const [list, runOne] of [
+  [CHECKS, check] as const,
+  [SUITES, suite] as const,
+  [[CHAOS], check] as const,
+]) {
   for (const each of list) {
     const {passed, failed} = await runOne(each);
     total.passed += passed;
