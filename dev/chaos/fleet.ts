@@ -40,6 +40,7 @@ export class Fleet {
   readonly #clients: readonly ApiClient[];
   readonly #end: AbortSignal;
   #made = 0;
+  #contending = 0;
 
   /** The clients are shared by all candidates. */
   constructor(clients: readonly ApiClient[], end: AbortSignal) {
@@ -113,7 +114,8 @@ export class Fleet {
   }
 
   async #contend(workload: Workload, candidate: Candidate): Promise<void> {
-    const client = this.#clients[this.#made % this.#clients.length] as ApiClient;
+    this.#contending += 1;
+    const client = this.#clients[this.#contending % this.#clients.length] as ApiClient;
     const identity = `${workload.name}-${randomUUID()}`;
     const {signal} = candidate.stop;
     const elector = new LeaderElector({

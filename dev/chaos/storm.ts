@@ -11,6 +11,8 @@ const FIRST_KILL_MS: Readonly<Record<'kube-apiserver' | 'etcd', number>> = {
   etcd: 110_000,
 };
 const DOWN_MS = 2_000;
+/** Another kill may fall into a hand-over, and the API server may be away. */
+const PATIENCE_MS = 90_000;
 
 /** SIGKILL: it dies. SIGTERM: it releases its Lease. SIGSTOP: it is frozen, and continued when another one leads. */
 export type Blow = 'SIGKILL' | 'SIGTERM' | 'SIGSTOP';
@@ -75,7 +77,7 @@ export class Storm {
       this.#replicas.splice(this.#replicas.indexOf(leader), 1);
     }
     const others = this.#replicas.filter(each => each !== leader);
-    const next = await Promise.race(others.map(each => nextTerm(each, fromMs, this.#end)));
+    const next = await Promise.race(others.map(each => nextTerm(each, fromMs)));
     if (blow === 'SIGSTOP') process.kill(leader.pid, 'SIGCONT');
     else await this.add();
     if (next !== undefined) this.handOvers.push({blow, tookMs: next - fromMs});
@@ -108,9 +110,10 @@ export class Storm {
   }
 }
 
-/** When the replica began its next term, in milliseconds since 1970; undefined at the end. */
-async function nextTerm(replica: Program, afterMs: number, end: AbortSignal): Promise<number | undefined> {
-  while (!end.aborted) {
+/** When the replica began its next term, in milliseconds since 1970; undefined when it does not for a long time. */
+async function nextTerm(replica: Program, afterMs: number): Promise<number | undefined> {
+  const deadlineMs = performance.now() + PATIENCE_MS;
+  while (performance.now() < deadlineMs) {
     const line = replica.lines.find(each => leading(each) && atMs(each) >= afterMs);
     if (line) return atMs(line);
     await sleep(20);
