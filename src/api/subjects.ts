@@ -20,22 +20,32 @@ const labelSelector = (description: string) =>
     {description, default: {}},
   );
 
-const kindRef = Type.Object({
-  apiVersion: Type.String({
-    description: 'Group and version of the kind, such as apps/v1.',
-    minLength: 1,
-    maxLength: 253,
-    default: 'apps/v1',
-  }),
-  kind: Type.String({
-    description: 'The kind, such as Deployment.',
-    maxLength: 63,
-    ...rules({
-      rule: "self.matches('^[A-Z][A-Za-z0-9]*$')",
-      message: 'kind is the kind as in a manifest: write Deployment, not deployments',
+const kindRef = Type.Object(
+  {
+    apiVersion: Type.String({
+      description: 'Group and version of the kind, such as apps/v1.',
+      minLength: 1,
+      maxLength: 253,
+      default: 'apps/v1',
+      ...rules({
+        rule: "self.matches('^([a-z0-9][-a-z0-9.]*/)?[a-z0-9]+$')",
+        message: 'apiVersion is group and version as in a manifest: write apps/v1, or v1 for the core',
+      }),
     }),
+    kind: Type.String({
+      description: 'The kind, such as Deployment.',
+      maxLength: 63,
+      ...rules({
+        rule: "self.matches('^[A-Z][A-Za-z0-9]*$')",
+        message: 'kind is the kind as in a manifest: write Deployment, not deployments',
+      }),
+    }),
+  },
+  rules({
+    rule: "self.kind != 'Secret' || self.apiVersion != 'v1'",
+    message: 'a Secret is no workload, and the operator reads none: name the kind that runs the Pods',
   }),
-});
+);
 
 const workloads = Type.Object(
   {

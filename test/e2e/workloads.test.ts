@@ -183,6 +183,9 @@ test('of two workloads with one name the older keeps it, and the other one gets 
   await eventually('no finding', async () => (await stage.status('payments'))?.violations === 0);
 });
 
+const ofKind = (naming: {prefix: string}, kind: {apiVersion: string; kind: string}) =>
+  policy('a', {naming, subjects: {workloads: {kinds: [kind]}}});
+
 test('bad input is refused at kubectl apply with a sentence', async t => {
   const stage = await setStage(t);
   const naming = {prefix: 'payments'};
@@ -206,6 +209,12 @@ test('bad input is refused at kubectl apply with a sentence', async t => {
       /written by the operator: choose another key/,
     ],
     [policy('b'.repeat(64), {naming}), /use at most 63 characters/],
+    [
+      ofKind(naming, {apiVersion: 'v1', kind: 'Secret'}),
+      /a Secret is no workload, and the operator reads none/,
+    ],
+    [ofKind(naming, {apiVersion: '../../api/v1', kind: 'Secret'}), /write apps\/v1, or v1 for the core/],
+    [ofKind(naming, {apiVersion: 'v1?watch=1', kind: 'Pod'}), /write apps\/v1, or v1 for the core/],
     [
       {...policy('a', {naming}), spec: {subjects: {workloads: {}}, naming, unknown: 1}},
       /unknown field "spec.unknown"/,
