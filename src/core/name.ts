@@ -80,24 +80,61 @@ function raw(part: string, subject: NameParts): string {
   return ownValue(subject.labels, part.slice('label:'.length)) ?? '';
 }
 
-/** Recognises the names that this naming can give. */
-export function namePattern(naming: Naming): RegExp {
-  const label = '[a-z0-9](?:[-a-z0-9]*[a-z0-9])?';
-  const patterns: Record<string, string> = {
-    prefix: quoted(naming.prefix),
-    kind: '[a-z0-9]+',
-    namespace: label,
-    hash: hashPattern(naming.hash),
-  };
-  const source = naming.tokens.map(token =>
-    'literal' in token
-      ? quoted(token.literal)
-      : (patterns[token.variable] ?? '[a-z0-9](?:[-a-z0-9.]*[a-z0-9])?'),
-  );
-  return new RegExp(`^${source.join('')}$`);
+/** From the places up to which the tokens before have read a name, those up to which this one reads it. */
+type Reader = (name: string, from: readonly number[]) => number[];
+
+/**
+ * Recognises the names that this naming can give. Not by a regular expression: one with several variables takes, for a
+ * name with many "-", longer than anybody can wait.
+ */
+export function recognise(naming: Naming): (name: string) => boolean {
+  const readers = naming.tokens.map(token => reader(token, naming));
+  return name =>
+    readers.reduce<number[]>((from, read) => (from.length > 0 ? read(name, from) : from), [0]).at(-1) ===
+    name.length;
 }
 
-const quoted = (literal: string) => literal.replace(/[.\\]/g, '\\$&');
+function reader(token: Token, {prefix, hash}: Naming): Reader {
+  if ('literal' in token) return literal(token.literal);
+  switch (token.variable) {
+    case 'prefix':
+      return literal(prefix);
+    case 'hash':
+      return fixed(new RegExp(`^${hashPattern(hash)}$`), hash.length);
+    case 'kind':
+      return word('');
+    case 'namespace':
+      return word('-');
+    default:
+      return word('-.');
+  }
+}
+
+const literal =
+  (text: string): Reader =>
+  (name, from) =>
+    from.flatMap(at => (name.startsWith(text, at) ? at + text.length : []));
+
+const fixed =
+  (form: RegExp, length: number): Reader =>
+  (name, from) =>
+    from.flatMap(at => (form.test(name.slice(at, at + length)) ? at + length : []));
+
+/** Letters and digits, with the others between them only. */
+function word(between: string): Reader {
+  return (name, from) => {
+    const starts = new Set(from);
+    const ends: number[] = [];
+    let isOpen = false;
+    for (let at = from[0] ?? name.length; at < name.length; at++) {
+      const character = name.charAt(at);
+      const isOuter = /[a-z0-9]/.test(character);
+      isOpen = isOuter ? isOpen || starts.has(at) : isOpen && between.includes(character);
+      if (isOuter && isOpen) ends.push(at + 1);
+    }
+    return ends;
+  };
+}
 
 /**
  * Whether a template without {hash} keeps any two subjects apart. What varies within one namespace of Leases must

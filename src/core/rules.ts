@@ -7,8 +7,8 @@ import {
   type NameResult,
   type Naming,
   nameOf,
-  namePattern,
   parseTemplate,
+  recognise,
 } from './name.ts';
 import {areDisjoint, compileSelector, isEmptySelector, type Labels, labelProblem} from './selector.ts';
 
@@ -82,7 +82,6 @@ export function compile(policy: string, generation: number, spec: WorkloadPolicy
   const all = isEmptySelector(workloads.namespaceSelector);
   const {exempt, ...enforcement} = spec.enforcement;
   const {mode, ...variables} = spec.injection;
-  const pattern = namePattern(naming);
   return {
     policy,
     generation,
@@ -92,7 +91,7 @@ export function compile(policy: string, generation: number, spec: WorkloadPolicy
       : (name, labels) => name !== HEARTBEATS && namespaceMatches(labels),
     selectsWorkload: workloadMatches,
     nameOf: subject => nameOf(naming, subject),
-    bears: name => pattern.test(name),
+    bears: recognise(naming),
     isDistinctive: naming.tokens.some(
       token => 'variable' in token && (token.variable === 'hash' || token.variable === 'prefix'),
     ),

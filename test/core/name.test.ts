@@ -7,8 +7,8 @@ import {
   type NameParts,
   type Naming,
   nameOf,
-  namePattern,
   parseTemplate,
+  recognise,
 } from '../../src/core/name.ts';
 import golden from '../golden/names.json' with {type: 'json'};
 
@@ -234,7 +234,7 @@ const anySubject = fc.record({
 test('every name that is given is recognised', t => {
   const property = fc.property(anyNaming, anySubject, (rule, subject) => {
     const result = nameOf(rule, subject);
-    return !('name' in result) || namePattern(rule).test(result.name);
+    return !('name' in result) || recognise(rule)(result.name);
   });
   t.notThrows(() => fc.assert(property, {numRuns: 500}));
 });
@@ -254,20 +254,40 @@ test('a name is valid and within the limit whatever the subject is called', t =>
 });
 
 test('a name of another prefix, or with something before or after it, is not recognised', t => {
-  const pattern = namePattern(naming('{prefix}-{hash}'));
-  t.true(pattern.test('payments-14c2529eb4'));
+  const recognised = recognise(naming('{prefix}-{hash}'));
+  t.true(recognised('payments-14c2529eb4'));
   for (const other of [
     'payment-14c2529eb4',
     'payments-14c2529eb',
     'x-payments-14c2529eb4',
     'payments-14c2529eb4.x',
   ]) {
-    t.false(pattern.test(other), other);
+    t.false(recognised(other), other);
   }
 });
 
 test('a dot in a template stands for itself alone', t => {
-  const pattern = namePattern(naming('a.{namespace}'));
-  t.true(pattern.test('a.shop'));
-  t.false(pattern.test('axshop'));
+  const recognised = recognise(naming('a.{namespace}'));
+  t.true(recognised('a.shop'));
+  t.false(recognised('axshop'));
+});
+
+test('{namespace} has no dot, {kind} nothing but letters and digits, and neither ends with a dash', t => {
+  const recognised = recognise(naming('{namespace}.{kind}-{name}'));
+  t.true(recognised('a-b.job-x.y-z'));
+  for (const other of ['a-.job-x', 'a.j.b-x', '.job-x', 'a.job-', 'a.job-x-', 'a.-x', 'a.job-X', ''])
+    t.false(recognised(other), other);
+});
+
+test('a prefix stands for itself alone, whatever is in it', t => {
+  t.true(recognise({...naming('{prefix}-{hash}'), prefix: '(.*'})('(.*-14c2529eb4'));
+  t.false(recognise({...naming('{prefix}-{hash}'), prefix: '.*'})('x-14c2529eb4'));
+});
+
+test('a name that could be read in very many ways is told in no time', t => {
+  const recognised = recognise(naming('{namespace}-{kind}-{name}-{label:a}-{name}-{hash}'));
+  const startMs = performance.now();
+  t.false(recognised('a-'.repeat(126)));
+  t.true(recognised(`${'a-'.repeat(120)}14c2529eb4`));
+  t.true(performance.now() - startMs < 100);
 });
