@@ -199,7 +199,8 @@ export function projectWorkload(resource: string, apiVersion: string, kind: stri
     } = object.metadata;
     const {spec, status} = object as WorkloadObject;
     const isReady = (status?.readyReplicas ?? status?.numberReady ?? 0) > 0;
-    const account = spec?.template?.spec?.serviceAccountName;
+    // Of kinds that nobody validates it may be anything.
+    const account: unknown = spec?.template?.spec?.serviceAccountName;
     return {
       key: `${namespace}/${name}`,
       resourceVersion,
@@ -213,7 +214,7 @@ export function projectWorkload(resource: string, apiVersion: string, kind: stri
       createdAt: creationTimestamp,
       terminating: deletionTimestamp !== undefined,
       labels: labels ?? NO_LABELS,
-      serviceAccount: account ?? 'default',
+      serviceAccount: typeof account === 'string' && account !== '' ? account : 'default',
       readySinceMs: isReady ? (previous?.readySinceMs ?? nowMs()) : undefined,
     };
   };

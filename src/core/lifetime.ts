@@ -71,9 +71,9 @@ export function holding(lease: LeaseView, monotonicMs: number): LifetimeResult {
     if (parseMicroTime(lease.renewTime) !== undefined) return steady('released');
     return steady(isCreated(lease) && lease.renewTime === undefined ? 'unclaimed' : 'unknown');
   }
-  if (lease.durationSeconds === undefined || parseMicroTime(lease.renewTime) === undefined)
-    return steady('unknown');
-  const leftMs = lease.changedAtMs + lease.durationSeconds * 1000 - monotonicMs;
+  const {durationSeconds = 0} = lease;
+  if (durationSeconds <= 0 || parseMicroTime(lease.renewTime) === undefined) return steady('unknown');
+  const leftMs = lease.changedAtMs + durationSeconds * 1000 - monotonicMs;
   return leftMs > 0 ? {state: 'held', changesInMs: leftMs} : steady('expired');
 }
 

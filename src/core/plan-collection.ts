@@ -77,7 +77,8 @@ function budget(last: CollectionObservation['last'], maxPerMinute: number, now: 
   const startMs = last ? Date.parse(last.windowStart) : Number.NaN;
   const isOpen = now.wallMs - startMs < WINDOW_MS && startMs - now.wallMs <= WINDOW_MS;
   if (!last || !isOpen) return {left: maxPerMinute, used: 0, startMs: now.wallMs, endsInMs: WINDOW_MS};
-  const used = last.windowDeleted;
+  // Whoever may edit a status can't raise the limit by it.
+  const used = Math.max(0, last.windowDeleted);
   return {left: Math.max(0, maxPerMinute - used), used, startMs, endsInMs: startMs + WINDOW_MS - now.wallMs};
 }
 

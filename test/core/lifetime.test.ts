@@ -115,6 +115,8 @@ const TABLE: Row[] = [
     true,
     'unknown',
   ],
+  ['with a holder and a duration of 0', lease().made().heldBy(api).lasting(0), true, 'unknown'],
+  ['with a holder and a duration below 0', lease().made().heldBy(api).lasting(-15), false, 'unknown'],
   [
     'not understood, and nobody claims it',
     lease().made().heldBy(api).with({renewTime: undefined}),

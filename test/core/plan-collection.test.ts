@@ -129,6 +129,10 @@ test('more deletions than are allowed now are no credit for later', t => {
   t.deepEqual(taken(many(100), {rules: tenPerMinute, last: window(20, 60)}), []);
 });
 
+test('a count below 0, which only somebody else can have written, is no credit either', t => {
+  t.is(taken(many(100), {rules: tenPerMinute, last: window(20, -60)}).length, 10);
+});
+
 test('after a minute the count begins anew', t => {
   const given = {rules: tenPerMinute, last: window(60, 10)};
   t.is(taken(many(25), given).length, 10);

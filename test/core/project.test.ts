@@ -154,6 +154,10 @@ test('a workload keeps what its name and its claims rest on', t => {
 test('a workload without a spec, or without a Pod template, runs as default', t => {
   t.like(deployment({metadata}), {serviceAccount: 'default', labels: {}});
   t.is(deployment({metadata, spec: {template: {}}} as never).serviceAccount, 'default');
+  for (const serviceAccountName of ['', null, 7, {a: null}]) {
+    const spec = {template: {spec: {serviceAccountName}}};
+    t.is(deployment({metadata, spec} as never).serviceAccount, 'default');
+  }
 });
 
 test('a workload that is being deleted is terminating', t => {
