@@ -16,7 +16,7 @@ import {LIFETIMES} from '../../src/core/lifetime.ts';
 import type {AdmissionObservation} from '../../src/core/plan-admission.ts';
 import type {CandidatesObservation, CandidateView} from '../../src/core/plan-candidates.ts';
 import type {CollectionObservation} from '../../src/core/plan-collection.ts';
-import type {ComponentsObservation} from '../../src/core/plan-components.ts';
+import type {ComponentLease, ComponentsObservation} from '../../src/core/plan-components.ts';
 import type {HeartbeatObservation, NodeView} from '../../src/core/plan-heartbeat.ts';
 import type {IdentitiesObservation} from '../../src/core/plan-identities.ts';
 import type {PolicyObservation} from '../../src/core/plan-policy.ts';
@@ -25,7 +25,16 @@ import type {ClaimView, WorkloadObservation} from '../../src/core/plan-workload.
 import type {RenderedView} from '../../src/core/rendered.ts';
 import {compile, type Rules} from '../../src/core/rules.ts';
 import {compileSystem, type SystemRules} from '../../src/core/system-rules.ts';
-import {admissionContext, policy, served, systemPolicy, workload} from '../support/builders.ts';
+import {
+  admissionContext,
+  ago,
+  lease,
+  leaseObservation,
+  policy,
+  served,
+  systemPolicy,
+  workload,
+} from '../support/builders.ts';
 import {
   anyHolder,
   anyKind,
@@ -95,7 +104,7 @@ const anyCheck: fc.Arbitrary<LeaseObservation['check']> = fc.constantFrom(
   {expect: 'labels', path: '/apis/apps/v1/namespaces/shop/deployments/api', labels: {a: 'b'}},
 );
 
-export const anyLeaseObservation: fc.Arbitrary<LeaseObservation> = fc
+const wildLeaseObservation: fc.Arbitrary<LeaseObservation> = fc
   .record({
     lease: fc.oneof({weight: 30, arbitrary: anyLease}, fc.constant(undefined)),
     rules: fc.oneof({weight: 5, arbitrary: anyCompiled}, fc.constant(undefined)),
@@ -135,6 +144,39 @@ export const anyLeaseObservation: fc.Arbitrary<LeaseObservation> = fc
           : {...byEvidence, class: given ?? 'unknown', evidence: 'none', because: 'a test says so'},
     };
   });
+
+/** One of these, with some of its fields as another one has them: most of what is dangerous is nearly allowed. */
+const nearly = <T extends object>(base: T, wild: fc.Arbitrary<T>, most = 2): fc.Arbitrary<T> =>
+  fc
+    .tuple(wild, fc.subarray(Object.keys(base) as (keyof T)[], {maxLength: most}))
+    .map(([other, fields]) => ({...base, ...Object.fromEntries(fields.map(field => [field, other[field]]))}));
+
+/** Garbage by everything that is known of it. */
+const GARBAGE = {...lease().made().released(ago(100_000)).orphaned(ago(100_000))};
+const garbageLease = nearly<LeaseView>({...GARBAGE, key: 'shop/payments-14c2529eb4'}, anyLease);
+const garbageObservation = fc.constantFrom('Managed' as const, 'All' as const).chain(mode =>
+  nearly(
+    leaseObservation({
+      lease: {...GARBAGE, key: 'shop/payments-14c2529eb4'},
+      rules: policy().collecting({mode}).rules(),
+      check: {expect: 'absent', path: '/apis/apps/v1/namespaces/shop/deployments/api'},
+    }),
+    fc.tuple(wildLeaseObservation, garbageLease).map(([other, each]) => ({...other, lease: each})),
+  ),
+);
+const othersGarbageObservation = nearly(
+  leaseObservation({
+    lease: {...lease().released(ago(100_000)), key: 'shop/payments-14c2529eb4'},
+    rules: policy().collecting({mode: 'All'}).rules(),
+  }),
+  fc.tuple(wildLeaseObservation, anyLease).map(([other, each]) => ({...other, lease: each})),
+);
+
+export const anyLeaseObservation = fc.oneof(
+  wildLeaseObservation,
+  garbageObservation,
+  othersGarbageObservation,
+);
 
 const anyClaimView = (subject: Workload): fc.Arbitrary<ClaimView> =>
   fc
@@ -416,7 +458,7 @@ const anyNode: fc.Arbitrary<NodeView> = fc.record({
 
 const nodeRules = fc.array(anySystemRules, {maxLength: 2});
 
-export const anyHeartbeatObservation: fc.Arbitrary<HeartbeatObservation> = fc
+const wildHeartbeatObservation: fc.Arbitrary<HeartbeatObservation> = fc
   .record({
     name: anyName,
     node: perhaps(anyNode),
@@ -430,6 +472,25 @@ export const anyHeartbeatObservation: fc.Arbitrary<HeartbeatObservation> = fc
     const placed = lease && inPlace(lease, 'kube-node-lease', name);
     return {...rest, name, lease: placed && isHeldByItself ? {...placed, holder: name} : placed};
   });
+
+/** What a node that is long gone has left behind. */
+const LEFT_LEASE = {...inPlace(lease().heldBy('a').renewed(ago(100_000)), 'kube-node-lease', 'a')};
+export const anyHeartbeatObservation = fc.oneof(
+  wildHeartbeatObservation,
+  nearly<HeartbeatObservation>(
+    {
+      name: 'a',
+      node: undefined,
+      lease: LEFT_LEASE,
+      class: 'node-heartbeat',
+      absentSinceMs: ago(100_000).monotonicMs,
+      policies: [systemPolicy({nodes: {selector: {}}}, {mode: 'All'}).rules()],
+    },
+    fc
+      .tuple(wildHeartbeatObservation, nearly<LeaseView>(LEFT_LEASE, anyLease))
+      .map(([other, each]) => ({...other, lease: inPlace(each, 'kube-node-lease', 'a')})),
+  ),
+);
 
 export const anyIdentitiesObservation: fc.Arbitrary<IdentitiesObservation> = fc.record({
   rules: perhaps(anySystemRules),
@@ -451,12 +512,36 @@ const anyComponentLease = fc.record({
   changes: anyChanges,
 });
 
-export const anyComponentsObservation: fc.Arbitrary<ComponentsObservation> = fc.record({
-  rules: perhaps(anySystemRules),
-  components: fc
-    .uniqueArray(anyComponentLease, {maxLength: 5, selector: ({lease}) => lease.name})
-    .map(leases => [{namespace: 'kube-system', name: 'a', leases}]),
-});
+const wildComponents = fc.uniqueArray(anyComponentLease, {maxLength: 5, selector: ({lease}) => lease.name});
+/** Two buckets that are held, and one of an older set that nobody holds. */
+const bucket = (name: string, each: LeaseView): fc.Arbitrary<ComponentLease> =>
+  nearly<LeaseView>({...each}, anyLease, 1).map(changed => ({
+    lease: inPlace(changed, 'kube-system', name),
+    class: 'leader-election-bucket',
+    changes: [],
+  }));
+const replacedComponents = fc
+  .tuple(
+    bucket('a.00-of-02', lease().heldBy('x').renewed(ago(1))),
+    bucket('a.01-of-02', lease().heldBy('y').renewed(ago(1))),
+    bucket('a.00-of-01', lease().heldBy('z').renewed(ago(100_000))),
+    anyComponentLease,
+  )
+  .map(([first, second, old, other]) =>
+    ['a.00-of-02', 'a.01-of-02', 'a.00-of-01'].includes(other.lease.name)
+      ? [first, second, old]
+      : [first, second, old, other],
+  );
+
+export const anyComponentsObservation: fc.Arbitrary<ComponentsObservation> = fc
+  .record({
+    rules: fc.oneof(
+      perhaps(anySystemRules),
+      fc.constant(systemPolicy({apiServers: {}}, {mode: 'All'}).rules()),
+    ),
+    leases: fc.oneof(wildComponents, replacedComponents),
+  })
+  .map(({rules, leases}) => ({rules, components: [{namespace: 'kube-system', name: 'a', leases}]}));
 
 const anyCandidate: fc.Arbitrary<CandidateView> = fc.record({
   namespace: anyLabel,
