@@ -11,6 +11,7 @@ export function isHeartbeat(previous: LeaseView, lease: LeaseView): boolean {
     previous.holder === lease.holder &&
     previous.durationSeconds === lease.durationSeconds &&
     previous.transitions === lease.transitions &&
+    previous.terminating === lease.terminating &&
     previous.subject === lease.subject &&
     previous.orphanedSince === lease.orphanedSince &&
     (previous.renewTime === undefined) === (lease.renewTime === undefined) &&

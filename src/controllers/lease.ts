@@ -121,8 +121,10 @@ function subjectCheck(lease: LeaseView, world: World, rules: Rules): SubjectChec
   if (!source || id === undefined || !isPathSegment(namespace) || !isPathSegment(name)) return undefined;
   const place = `${source.root}/namespaces/${encodeURIComponent(namespace)}`;
   const path = `${place}/${source.plural}/${encodeURIComponent(name)}`;
-  const living = world.workload(id);
-  return living ? {expect: 'labels', path, labels: living.labels} : {expect: 'absent', path};
+  const labels = world.workload(id)?.labels;
+  if (!labels) return {expect: 'absent', path};
+  const namespaceLabels = world.namespaces.get(namespace)?.labels ?? {};
+  return {expect: 'labels', path, labels, namespace, namespaceLabels};
 }
 
 /** The subject stands in an annotation, which anybody may have written: it must not become another request. */

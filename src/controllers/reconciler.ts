@@ -77,11 +77,16 @@ export class Reconciler {
   }
 
   #writer(key: string, term: Term): WriterOptions {
-    const {client, identity, events, log} = this.#options;
+    const {client, identity, events, log, metrics, world} = this.#options;
+    const [, rest] = splitKey(key);
+    const decidedBy = world.inForce.of(rest);
     return {
       client,
       term,
       identity,
+      // Only keys of the collection delete, and what follows the slash there is the policy.
+      isInForce: policy => policy === rest && world.inForce.of(policy) === decidedBy,
+      onPrevented: by => metrics.deletesPrevented.inc({by}),
       onWritten: (kind, object) => this.#written(kind, object),
       onCollect: (manifest, {policy, subject}) =>
         log.info('deleting Lease', {controller: 'collection', key, policy, subject, manifest}),

@@ -24,8 +24,14 @@ export type LeaseRecord = {
 /** How a live read must find the subject for its Lease to be garbage. */
 export type SubjectCheck =
   | {expect: 'absent'; path: string}
-  /** It lives, with the labels on which the decision rests. */
-  | {expect: 'labels'; path: string; labels: Readonly<Record<string, string>>}
+  /** It lives, and it and its namespace have the labels on which the decision rests. */
+  | {
+      expect: 'labels';
+      path: string;
+      labels: Readonly<Record<string, string>>;
+      namespace: string;
+      namespaceLabels: Readonly<Record<string, string>>;
+    }
   /** No workload is known, such as for a Lease of somebody else that bears our names. */
   | {expect: 'nothing'};
 

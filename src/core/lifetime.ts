@@ -14,6 +14,8 @@ export type LeaseView = {
   readonly resourceVersion: string;
   /** When it was made; empty for a Lease that is not marked as orphaned, as nothing asks. */
   readonly createdAt: string;
+  /** Deleted already, and kept by a finalizer. */
+  readonly terminating: boolean;
   readonly labels: Readonly<Record<string, string>>;
   /** The annotations of ours. */
   readonly subject: string | undefined;

@@ -88,12 +88,13 @@ function planSuperseded({lease, class: kind}: ComponentLease, rules: SystemRules
       : `garbageCollection.mode is ${collection.mode}, so it stays; All deletes it`;
   const message = `bucket ${lease.name} belongs to a set that another one has replaced: ${fate}`;
   const about = leaseRef(lease);
+  const isCollected = collection.mode === 'All' && kind === 'leader-election-bucket' && !lease.terminating;
   const counted: LeaseState = {policy, class: kind, lifetime: 'orphaned', claimed: false};
   return {
     actions: [],
     findings: [{policy, reason: 'OrphanedLease', about, message}],
     states: [counted],
-    garbage: collection.mode === 'All' && kind === 'leader-election-bucket' ? [garbageOf(lease, rules)] : [],
+    garbage: isCollected ? [garbageOf(lease, rules)] : [],
   };
 }
 

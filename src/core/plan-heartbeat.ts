@@ -136,6 +136,7 @@ function garbageOf(
   const {mode, ttlSeconds} = rules.collection;
   if (mode !== 'All' || absentSinceMs === undefined || keptBecause(lease, kind) !== undefined)
     return undefined;
+  if (lease.terminating) return undefined;
   const {namespace, name, uid, resourceVersion} = lease;
   // No node and no renewal, for the whole ttl and for the Lease's own duration, both under our own eyes.
   const seconds = Math.max(ttlSeconds, lease.durationSeconds ?? 0);

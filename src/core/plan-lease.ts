@@ -130,7 +130,8 @@ function orphanFinding(
   if (state !== 'orphaned') return [];
   const {mode, ttlSeconds} = rules.collection;
   let fate = `it is deleted after ${ttlSeconds} seconds`;
-  if (mode !== 'Managed' && mode !== 'All') fate = `garbageCollection.mode is ${mode}, so it stays`;
+  if (lease.terminating) fate = 'it was deleted, and is kept by its finalizers';
+  else if (mode !== 'Managed' && mode !== 'All') fate = `garbageCollection.mode is ${mode}, so it stays`;
   else if (!COLLECTED.has(classification.class)) fate = `${excerpt(classification.because)}, so it stays`;
   else if (!check || !lease.subject)
     fate = 'its kind is not one of the policy, so nobody can tell and it stays';
@@ -173,6 +174,7 @@ function garbageOf(
   const {mode} = rules.collection;
   const {check} = observed;
   if ((mode !== 'Managed' && mode !== 'All') || !check || observed.handingOver) return undefined;
+  if (lease.terminating) return undefined; // only its finalizers keep it
   const {class: kind, entry} = observed.classification;
   // A Lease of a known product is never one of ours by chance.
   if (!isManaged(lease) && entry) return undefined;

@@ -190,46 +190,63 @@ async function writeRecord({lease, record}: WriteRecord, options: WriterOptions)
 /**
  * Deletes a Lease that nobody holds. Live reads must agree with the caches on which the decision rests: the Lease
  * has the version that was judged, and its subject is gone or as it was. The delete carries uid and resourceVersion,
- * so that a holder who renews in between keeps the Lease.
+ * so that a holder who renews in between keeps the Lease. A policy that was edited since ends the pass.
  */
 async function collectLease(action: CollectLease, options: WriterOptions): Promise<void> {
   if (!options.term.mayWrite) throw new TermEndedError();
+  if (!options.isInForce(action.policy)) throw changed(action, `LeasePolicy ${action.policy}`);
   const {namespace, name, uid, resourceVersion} = action.lease;
   const path = `${leasesPath(namespace)}/${name}`;
-  const live = await liveLease(path, options.client);
+  const live = await found<Lease>(path, options.client);
   if (!live) return;
-  if (live.metadata.uid !== uid || live.metadata.resourceVersion !== resourceVersion)
-    throw changed(action, 'the Lease');
-  await checkSubject(action, options.client);
+  const isJudged = live.metadata.uid === uid && live.metadata.resourceVersion === resourceVersion;
+  if (!isJudged || !(await isAsJudged(action, options.client))) {
+    options.onPrevented('LiveRead');
+    throw changed(action, isJudged ? action.subject : 'the Lease');
+  }
   if (!options.term.mayWrite) throw new TermEndedError();
   options.onCollect(live, action);
-  const body = {preconditions: {uid, resourceVersion}};
-  await options.client.send('DELETE', path, withinTerm({body}, options));
+  await deleteLease(path, {uid, resourceVersion}, options);
 }
 
-async function liveLease(path: string, client: ApiClient): Promise<Lease | undefined> {
+async function deleteLease(
+  path: string,
+  preconditions: {uid: string; resourceVersion: string},
+  options: WriterOptions,
+): Promise<void> {
   try {
-    return await client.request<Lease>('GET', path);
+    await options.client.send('DELETE', path, withinTerm({body: {preconditions}}, options));
+  } catch (error) {
+    if (!(error instanceof ApiError)) throw error;
+    if (error.isConflict) options.onPrevented('Precondition');
+    if (!error.isNotFound) throw error; // somebody else has deleted it
+  }
+}
+
+/** What is there at this moment, whatever the caches say; undefined when it is not there. */
+async function found<T>(path: string, client: ApiClient): Promise<T | undefined> {
+  try {
+    return await client.request<T>('GET', path);
   } catch (error) {
     if (error instanceof ApiError && error.isNotFound) return undefined;
     throw error;
   }
 }
 
-async function checkSubject(action: CollectLease, client: ApiClient): Promise<void> {
-  const {check} = action;
-  if (check.expect === 'nothing') return;
-  let live: KubeObject | undefined;
-  try {
-    live = await client.request<KubeObject>('GET', check.path);
-  } catch (error) {
-    if (!(error instanceof ApiError && error.isNotFound)) throw error;
-  }
-  const agrees =
-    check.expect === 'absent'
-      ? live === undefined
-      : live !== undefined && sameLabels(live.metadata.labels, check.labels);
-  if (!agrees) throw changed(action, action.subject);
+/** Whether the subject is as it was judged. */
+async function isAsJudged({check}: CollectLease, client: ApiClient): Promise<boolean> {
+  if (check.expect === 'nothing') return true;
+  const live = await found<KubeObject>(check.path, client);
+  if (check.expect === 'absent') return live === undefined;
+  if (!live || !sameLabels(live.metadata.labels, check.labels)) return false;
+  const namespace = await namespaceOf(check.namespace, client);
+  return namespace !== undefined && sameLabels(namespace.metadata.labels, check.namespaceLabels);
+}
+
+/** By a list of one, as the operator may list namespaces and needs no other right to them. */
+async function namespaceOf(name: string, client: ApiClient): Promise<KubeObject | undefined> {
+  const query = new URLSearchParams({fieldSelector: `metadata.name=${name}`});
+  return (await client.request<{items: KubeObject[]}>('GET', `/api/v1/namespaces?${query}`)).items[0];
 }
 
 function sameLabels(live: Record<string, string> = {}, judged: Readonly<Record<string, string>>): boolean {

@@ -7,6 +7,9 @@ import type {ApiClient, RequestOptions} from './client.ts';
 /** The kinds of object whose caches take the answer of a write. */
 export type WrittenKind = 'lease' | 'registry' | 'policy' | RenderedKind;
 
+/** What showed that a Lease is no garbage: what was read before the delete, or the API server's answer to it. */
+export type Prevention = 'LiveRead' | 'Precondition';
+
 export type WriterOptions = {
   client: ApiClient;
   /** Whether a guarded write may begin, and for how long its answer may take; milliseconds. */
@@ -15,8 +18,12 @@ export type WriterOptions = {
   identity: string;
   /** The server's answer, for the caches. */
   onWritten: (kind: WrittenKind, object: KubeObject) => void;
+  /** Whether the policy is still the one by which it was decided. */
+  isInForce: (policy: string) => boolean;
   /** The whole manifest of a Lease that is about to be deleted, for the log. */
   onCollect: (manifest: Lease, action: CollectLease) => void;
+  /** Told of a Lease that is kept although it was judged garbage. */
+  onPrevented: (by: Prevention) => void;
   onEvent: (event: Extract<Action, {type: 'emitEvent'}>) => void;
   /** Told of each action that was carried out. */
   onDone: (action: Action) => void;

@@ -26,6 +26,11 @@ export type MetricSources = {
 export class Metrics {
   readonly registry = new Registry();
   readonly actions = this.#counter('actions_total', 'Actions carried out.', ['action']);
+  readonly deletesPrevented = this.#counter(
+    'deletes_prevented_total',
+    'Leases that were judged garbage and kept, as a live read or a precondition showed that they are none.',
+    ['by'],
+  );
   readonly failures = this.#counter('reconcile_failures_total', 'Reconciliations that are tried again.', [
     'controller',
     'reason',

@@ -78,6 +78,11 @@ test('under All they are deleted a ttl after their last renewal that we saw', t 
   t.is(garbage?.[0]?.collect.lease.name, 'kube-scheduler.00-of-01');
 });
 
+test('under All one that was deleted, and is kept by a finalizer, is not deleted again', t => {
+  const deleted = buckets.leases.map(each => ({...each, lease: {...each.lease, terminating: true}}));
+  t.deepEqual(plan(component(...deleted), now, collecting).garbage, []);
+});
+
 test('under All nothing else of a component is ever deleted', t => {
   t.deepEqual(plan(component(led(scheduler().renewed(ago(86_400)))), now, collecting).garbage, []);
 });

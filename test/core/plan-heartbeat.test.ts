@@ -131,6 +131,7 @@ const KEPT: Record<string, Partial<HeartbeatObservation>> = {
   'that is renewed without a node': {...gone, lease: heartbeat().renewed(ago(1))},
   'of kwok, which holds it by its own name': {...gone, lease: dead.with({holder: 'kwok-controller'})},
   'that does not look like a heartbeat': {...gone, class: 'unknown'},
+  'that was deleted, and is kept by a finalizer': {...gone, lease: dead.with({terminating: true})},
   'without a renewTime': {...gone, lease: dead.with({renewTime: undefined})},
   'without a duration': {...gone, lease: dead.with({durationSeconds: undefined})},
   'under Report': {...gone, policies: [report]},

@@ -452,6 +452,12 @@ for (const [when, given] of Object.entries(NO_GARBAGE)) {
   });
 }
 
+test('an orphan that was deleted, and is kept by a finalizer, is no garbage and says so', t => {
+  const kept = orphan.orphaned(ago(7200)).with({terminating: true});
+  t.is(dueInSeconds(kept), undefined);
+  t.regex(plan(kept).findings[0]?.message ?? '', /it was deleted, and is kept by its finalizers$/);
+});
+
 const FOREIGN: [what: string, lease: LeaseView, seconds: number | undefined][] = [
   ['that was given up under our eyes', lease().released(ago(600)), 3000],
   ['that expired under our eyes', lease().heldBy(POD).renewed(ago(600)), 3000],

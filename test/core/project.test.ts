@@ -52,6 +52,7 @@ test('a Lease keeps its record, our annotations and its owners', t => {
   t.deepEqual(projectLease(object(SPEC, meta), undefined, 5000), {
     key: 'shop/api',
     createdAt: '2026-01-01T00:00:00Z',
+    terminating: false,
     namespace: 'shop',
     name: 'api',
     uid: 'u1',

@@ -138,6 +138,18 @@ const liveSubject = (own: Record<string, string> | undefined) => ({
 });
 const notFound = refusal(404, 'NotFound');
 
+const NAMESPACE = '/api/v1/namespaces?fieldSelector=metadata.name%3Dshop';
+const liveNamespace = (own: Record<string, string> | undefined) =>
+  json({items: [{metadata: {name: 'shop', ...(own ? {labels: own} : {})}}]});
+const expectLabels = (own: Record<string, string>) =>
+  ({
+    expect: 'labels',
+    path: DEPLOYMENT,
+    labels: own,
+    namespace: 'shop',
+    namespaceLabels: {team: 'shops'},
+  }) as const;
+
 /** Options that note what apply tells; `term` is one that lasts. */
 function writer(
   api: ApiServer,
@@ -147,6 +159,7 @@ function writer(
     done: [] as string[],
     written: [] as [string, KubeObject][],
     collected: [] as unknown[],
+    prevented: [] as string[],
     events: [] as unknown[],
   };
   const options: WriterOptions = {
@@ -154,7 +167,9 @@ function writer(
     term,
     identity: 'leasepolicy-0 (β)',
     onWritten: (kind, object) => told.written.push([kind, object]),
+    isInForce: () => true,
     onCollect: manifest => told.collected.push(manifest),
+    onPrevented: by => told.prevented.push(by),
     onEvent: event => told.events.push(event),
     onDone: action => told.done.push(action.type),
   };
@@ -526,12 +541,61 @@ test('a Lease is deleted after live reads agree, with both preconditions, and it
 
 test('a subject that no longer matches must live with the labels that were judged', async t => {
   const api = await ApiServer.start(t);
-  const check = {expect: 'labels', path: DEPLOYMENT, labels: {team: 'b', app: 'api'}} as const;
+  const check = expectLabels({team: 'b', app: 'api'});
   api.expect(`GET ${LEASE}`, json(liveLease));
   api.expect(`GET ${DEPLOYMENT}`, json(liveSubject({app: 'api', team: 'b'})));
+  api.expect(`GET ${NAMESPACE}`, liveNamespace({team: 'shops'}));
   api.expect(`DELETE ${LEASE}`, json({kind: 'Status'}));
-  await apply([{...collectLease, check}], writer(api).options);
-  t.is(api.requests.length, 3);
+  const {options, told} = writer(api);
+  await apply([{...collectLease, check}], options);
+  t.is(api.requests.length, 4);
+  t.deepEqual(told.prevented, []);
+});
+
+for (const [what, answer] of [
+  ['has other labels', liveNamespace({team: 'banks'})],
+  ['has lost its labels', liveNamespace(undefined)],
+  ['is gone', json({items: []})],
+] as const) {
+  test(`a Lease is not deleted when the namespace of its subject ${what}`, async t => {
+    const api = await ApiServer.start(t);
+    api.expect(`GET ${LEASE}`, json(liveLease));
+    api.expect(`GET ${DEPLOYMENT}`, json(liveSubject({app: 'api'})));
+    api.expect(`GET ${NAMESPACE}`, answer);
+    const {options, told} = writer(api);
+    const action = {...collectLease, check: expectLabels({app: 'api'})};
+    t.true((await refused(t, [action], options)).isConflict);
+    t.deepEqual(told.collected, []);
+    t.deepEqual(told.prevented, ['LiveRead']);
+  });
+}
+
+test('once the policy was edited nothing more of the pass is deleted, nor read', async t => {
+  const api = await ApiServer.start(t);
+  const policies: string[] = [];
+  api.expect(`GET ${LEASE}`, json(liveLease));
+  api.expect(`DELETE ${LEASE}`, json({kind: 'Status'}));
+  const {options, told} = writer(api);
+  const isInForce = (policy: string) => policies.push(policy) === 1;
+  const unknown = {...collectLease, check: {expect: 'nothing'} as const};
+  const error = await refused(t, [unknown, unknown, unknown], {...options, isInForce});
+  t.is(
+    error.message,
+    'collect Lease shop/payments-14c2529eb4: LeasePolicy payments has changed since the decision',
+  );
+  t.true(error.isConflict);
+  t.deepEqual(policies, ['payments', 'payments', 'payments']);
+  t.deepEqual(told.done, ['collectLease']);
+});
+
+test('a Lease that somebody else deletes between the live read and the delete is done', async t => {
+  const api = await ApiServer.start(t);
+  api.expect(`GET ${LEASE}`, json(liveLease));
+  api.expect(`DELETE ${LEASE}`, notFound);
+  const {options, told} = writer(api);
+  await apply([{...collectLease, check: {expect: 'nothing'}}], options);
+  t.deepEqual(told.done, ['collectLease']);
+  t.deepEqual(told.prevented, []);
 });
 
 test('a Lease without a known subject is deleted after one live read', async t => {
@@ -564,6 +628,7 @@ for (const [what, metadata] of [
     t.is(error.message, 'collect Lease shop/payments-14c2529eb4: the Lease has changed since the decision');
     t.deepEqual(told.collected, []);
     t.deepEqual(told.done, []);
+    t.deepEqual(told.prevented, ['LiveRead']);
   });
 }
 
@@ -577,9 +642,7 @@ for (const [what, own, live] of [
 ] as const) {
   test(`a Lease is not deleted when the subject that was judged as ${what}`, async t => {
     const api = await ApiServer.start(t);
-    const check: CollectLease['check'] = own
-      ? {expect: 'labels', path: DEPLOYMENT, labels: own}
-      : {expect: 'absent', path: DEPLOYMENT};
+    const check: CollectLease['check'] = own ? expectLabels(own) : {expect: 'absent', path: DEPLOYMENT};
     api.expect(`GET ${LEASE}`, json(liveLease));
     api.expect(`GET ${DEPLOYMENT}`, live);
     const {options, told} = writer(api);
@@ -587,6 +650,7 @@ for (const [what, own, live] of [
     t.true(error.isConflict);
     t.regex(error.message, /Deployment\/api has changed since the decision/);
     t.deepEqual(told.collected, []);
+    t.deepEqual(told.prevented, ['LiveRead']);
   });
 }
 
@@ -613,6 +677,7 @@ test('a Lease that is renewed between the live read and the delete stays: a conf
   const {options, told} = writer(api);
   t.true((await refused(t, [collectLease], options)).isConflict);
   t.deepEqual(told.done, []);
+  t.deepEqual(told.prevented, ['Precondition']);
 });
 
 for (const action of [

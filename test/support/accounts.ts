@@ -92,8 +92,12 @@ export async function writeRecord(
   return account.kubectl(['patch', 'lease', lease, '-n', namespace, '--type=merge', `--patch-file=${file}`]);
 }
 
-/** Starts an operator as its service account with all rights, but without the group system:masters. */
-export async function startLeaderAs(t: ExecutionContext, {kubeconfig}: Account, ...flags: string[]) {
+/** Starts an operator by a kubeconfig of its own, and waits until it leads. */
+export async function startLeaderAs(
+  t: ExecutionContext,
+  {kubeconfig}: Pick<Account, 'kubeconfig'>,
+  ...flags: string[]
+) {
   const operator = await startOperator(kubeconfig, flags);
   t.teardown(() => operator.stop('SIGKILL'));
   await operator.line('leading', leading);

@@ -38,6 +38,7 @@ class TestLease implements LeaseView {
   readonly uid: string = 'lease-uid';
   readonly resourceVersion: string = '100';
   readonly createdAt: string = '2020-01-01T00:00:00Z';
+  readonly terminating: boolean = false;
   readonly labels: Readonly<Record<string, string>> = {};
   readonly subject: string | undefined = undefined;
   readonly orphanedSince: string | undefined = undefined;
