@@ -9,6 +9,10 @@ const REQUEST_TIMEOUT_MS = 30_000;
 const RETRY_AFTER_MOST_MS = 60_000;
 /** What the API server says may be what a webhook says, or have an object's texts in it. */
 const REFUSAL_MOST = 4096;
+/** A watch is answered at once, also where there is nothing to tell. */
+const WATCH_ANSWER_MS = 30_000;
+/** How long after its time the server may end a watch. */
+export const WATCH_GRACE_MS = 30_000;
 
 export const MERGE_PATCH = 'application/merge-patch+json';
 export const JSON_PATCH = 'application/json-patch+json';
@@ -22,8 +26,14 @@ export type RequestOptions = {
   signal?: AbortSignal;
   /** Stands behind the user agent, so that the API server's audit log has it. */
   remark?: string;
-  /** How long the server may be silent. */
+  /** How long the answer may take, up to its last byte. */
   timeoutMs?: number;
+};
+
+export type WatchOptions = {
+  accept?: string | undefined;
+  /** Within how many milliseconds the server must answer, and must have ended the watch. */
+  limits?: {answerMs?: number; endMs: number};
 };
 
 /** Told of every answer, for metrics. Status 0: there was none. */
@@ -62,7 +72,10 @@ export class ApiClient {
     const startMs = performance.now();
     let status = 0;
     try {
-      const answer = await this.#open(method, path, {timeoutMs: REQUEST_TIMEOUT_MS, ...options});
+      const {timeoutMs = REQUEST_TIMEOUT_MS} = options;
+      const answer = await this.#open(method, path, options, stream =>
+        limit(stream, timeoutMs, `no answer within ${timeoutMs} ms`),
+      );
       const text = await readText(answer.stream);
       status = answer.status;
       if (status > 299) throw this.#refusal(method, path, answer, text);
@@ -76,11 +89,16 @@ export class ApiClient {
   }
 
   /** Opens a stream of newline-delimited JSON; it ends when the server ends it. Throws ApiError as request does. */
-  async *lines(path: string, signal: AbortSignal, accept?: string): AsyncGenerator<string, void> {
+  async *lines(
+    path: string,
+    signal: AbortSignal,
+    {accept, limits}: WatchOptions = {},
+  ): AsyncGenerator<string, void> {
     const startMs = performance.now();
+    const options = {signal, ...(accept === undefined ? {} : {accept})};
     let status = 0;
     try {
-      const answer = await this.#open('GET', path, {signal, ...(accept === undefined ? {} : {accept})});
+      const answer = await this.#open('GET', path, options, stream => limitWatch(stream, limits));
       status = answer.status;
       if (status > 299) throw this.#refusal('GET', path, answer, await readText(answer.stream));
       this.#observe('WATCH', status, (performance.now() - startMs) / 1000);
@@ -104,7 +122,12 @@ export class ApiClient {
     return this.#connection.close();
   }
 
-  async #open(method: string, path: string, options: RequestOptions): Promise<Answer> {
+  async #open(
+    method: string,
+    path: string,
+    options: RequestOptions,
+    limited: (stream: ClientHttp2Stream) => void,
+  ): Promise<Answer> {
     options.signal?.throwIfAborted();
     const [session, authorization] = await Promise.all([
       this.#connection.session(),
@@ -123,7 +146,7 @@ export class ApiClient {
     // Without endStream Node ends a DELETE before its body: the preconditions would be lost.
     const stream = session.request(headers, {endStream: body === undefined});
     if (options.signal) abortWith(stream, options.signal);
-    if (options.timeoutMs !== undefined) limitSilence(stream, options.timeoutMs);
+    limited(stream);
     if (body !== undefined) stream.end(body);
     return response(stream);
   }
@@ -173,8 +196,19 @@ function asApiError(method: string, path: string, error: unknown): ApiError {
   return new ApiError(`${method} ${path}`, {status: 0, message: messageOf(error)}, error);
 }
 
-function limitSilence(stream: ClientHttp2Stream, timeoutMs: number): void {
-  stream.setTimeout(timeoutMs, () => stream.destroy(new Error(`no answer within ${timeoutMs} ms`)));
+/** Not only silence: an answer that drips would hold up for ever whoever waits for it. */
+function limit(stream: ClientHttp2Stream, ms: number, complaint: string): () => void {
+  const timer = setTimeout(() => stream.destroy(new Error(complaint)), ms);
+  const clear = () => clearTimeout(timer);
+  stream.once('close', clear);
+  return clear;
+}
+
+/** Whoever is between us and the server may go on answering pings when the server is gone. */
+function limitWatch(stream: ClientHttp2Stream, limits: WatchOptions['limits']): void {
+  const {answerMs = WATCH_ANSWER_MS, endMs} = limits ?? {};
+  stream.once('response', limit(stream, answerMs, `no answer within ${answerMs} ms`));
+  if (endMs !== undefined) limit(stream, endMs, `the server did not end it within ${endMs} ms`);
 }
 
 function abortWith(stream: ClientHttp2Stream, signal: AbortSignal): void {

@@ -2,7 +2,7 @@
 import type {KubeObject} from '../api/objects.ts';
 import {escaped} from '../core/legible.ts';
 import {ApiError} from '../errors.ts';
-import type {ApiClient} from './client.ts';
+import {type ApiClient, WATCH_GRACE_MS} from './client.ts';
 import {backoffMs, delay} from './clock.ts';
 import {isNewer, type Row, type Store} from './store.ts';
 
@@ -124,9 +124,10 @@ export class Informer<R extends Row> {
       resourceVersion: from,
       timeoutSeconds: `${seconds}`,
     });
+    const limits = {endMs: seconds * 1000 + WATCH_GRACE_MS};
     const held = {version: from};
     try {
-      for await (const line of client.lines(`${path}?${query}`, signal, accept)) {
+      for await (const line of client.lines(`${path}?${query}`, signal, {accept, limits})) {
         const event = parseEvent(line, path);
         const version = event.object.metadata.resourceVersion;
         this.#take(event);
@@ -150,10 +151,16 @@ export class Informer<R extends Row> {
   }
 
   #take({type, object}: WatchEvent): void {
-    const {store, project, onEvent} = this.#options;
+    const {store, project, onEvent, path} = this.#options;
     const {resourceVersion} = object.metadata;
     if (type === 'BOOKMARK') store.bookmark(resourceVersion);
     if (type === 'BOOKMARK' || type === 'ERROR') return;
+    if (type !== 'DELETED' && store.mayHaveLost(keyOf(object), resourceVersion))
+      throw new ApiError(`WATCH ${path}`, {
+        status: 410,
+        reason: 'Expired',
+        message: 'events came out of order',
+      });
     if (type === 'DELETED') store.delete(keyOf(object), resourceVersion);
     else store.put(project(object, store.get(keyOf(object))));
     onEvent?.(type, object);

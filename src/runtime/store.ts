@@ -57,6 +57,14 @@ export class Store<R extends Row> {
     this.#ready = true;
   }
 
+  /**
+   * Whether an object that an event tells of may have been deleted since: it is not here, and the watch is past the
+   * event. No API server sends its events in such an order, but what is between may.
+   */
+  mayHaveLost(key: string, resourceVersion: string): boolean {
+    return !this.#rows.has(key) && !isNewer(resourceVersion, this.#seen);
+  }
+
   /** An event of the watch. */
   put(row: R): void {
     this.#progress(row.resourceVersion);

@@ -1,6 +1,6 @@
 /** Follows a single object by a watch. */
 import type {KubeObject} from '../api/objects.ts';
-import type {ApiClient} from './client.ts';
+import {type ApiClient, WATCH_GRACE_MS} from './client.ts';
 
 /** How long the server keeps the watch open; then whoever follows looks at the object again. */
 const SECONDS = 300;
@@ -21,7 +21,8 @@ export async function* watchOne<T extends KubeObject>(
     resourceVersion: metadata.resourceVersion ?? '',
     timeoutSeconds: `${SECONDS}`,
   });
-  for await (const line of client.lines(`${path}?${query}`, signal)) {
+  const limits = {endMs: SECONDS * 1000 + WATCH_GRACE_MS};
+  for await (const line of client.lines(`${path}?${query}`, signal, {limits})) {
     const {type, object} = JSON.parse(line) as {type: string; object: T};
     if (type === 'ERROR') return;
     if (type === 'DELETED') {

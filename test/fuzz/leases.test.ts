@@ -280,6 +280,7 @@ forAll(
 const anyCandidate = fc.record({
   identity: fc.oneof(fc.constant('me'), anyHolder),
   way: fc.constantFrom('classic' as const, 'coordinated' as const),
+  written: fc.boolean(),
   leftMs: fc.oneof(fc.constantFrom(0, -1, 1, -30_000, -30_001), fc.integer()),
 });
 
@@ -291,14 +292,15 @@ forAll(
     assert.ok(['renew', 'take', 'wait'].includes(move));
     assert.ok(move !== 'take' || candidate.leftMs <= 0);
     assert.ok(move !== 'renew' || spec?.holderIdentity === candidate.identity);
+    assert.ok(move !== 'renew' || candidate.written || candidate.way === 'coordinated');
   },
 );
 
 forAll(
   'the record of a holder is whole, and its counter never goes back',
   [perhaps(anyLeaseSpec), anyCandidate, anySeconds],
-  (before, {identity, way}, durationSeconds) => {
-    const record = heldRecord(before, {identity, way, durationSeconds, wallMs: NOW.wallMs});
+  (before, {identity, way, written}, durationSeconds) => {
+    const record = heldRecord(before, {identity, way, written, durationSeconds, wallMs: NOW.wallMs});
     assert.equal(record.holderIdentity, identity);
     assert.ok(moment(record.renewTime) !== undefined && moment(record.acquireTime) !== undefined);
     assert.ok(record.leaseTransitions >= (before?.leaseTransitions ?? 0));

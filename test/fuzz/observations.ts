@@ -101,7 +101,13 @@ const anyCheck: fc.Arbitrary<LeaseObservation['check']> = fc.constantFrom(
   undefined,
   {expect: 'nothing'},
   {expect: 'absent', path: '/apis/apps/v1/namespaces/shop/deployments/api'},
-  {expect: 'labels', path: '/apis/apps/v1/namespaces/shop/deployments/api', labels: {a: 'b'}},
+  {
+    expect: 'labels',
+    path: '/apis/apps/v1/namespaces/shop/deployments/api',
+    labels: {a: 'b'},
+    namespace: 'shop',
+    namespaceLabels: {},
+  },
 );
 
 const wildLeaseObservation: fc.Arbitrary<LeaseObservation> = fc

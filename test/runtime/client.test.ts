@@ -268,6 +268,40 @@ test('a server that is silent beyond the limit is given up, in the middle of its
   t.is(error.message, 'GET /a: no answer within 500 ms');
 });
 
+test('an answer that drips is given up at the limit, however often a byte of it comes', async t => {
+  const api = await ApiServer.start(t);
+  const exchange = api.expect('GET /a', stream => {
+    stream.respond({':status': 200});
+    const timer = setInterval(() => stream.write(' '), 50);
+    stream.once('close', () => clearInterval(timer));
+  });
+  const startMs = performance.now();
+  const error = await failure(t, api.client().request('GET', '/a', {timeoutMs: 500}));
+  t.is(error.message, 'GET /a: no answer within 500 ms');
+  t.true(performance.now() - startMs < 3_000);
+  await exchange.closed();
+});
+
+test('a watch that is not answered is given up, and so is one that outlives its time', async t => {
+  const api = await ApiServer.start(t);
+  const silent = api.expect('GET /w', silence);
+  const limits = {answerMs: 400, endMs: 900};
+  const unanswered = await failure(t, collect(api.client().lines('/w', never, {limits})));
+  t.is(unanswered.message, 'WATCH /w: no answer within 400 ms');
+  await silent.closed();
+  const endless = api.expect('GET /w', watching({n: 1}));
+  const lines: string[] = [];
+  const error = await failure(
+    t,
+    (async () => {
+      for await (const line of api.client().lines('/w', never, {limits})) lines.push(line);
+    })(),
+  );
+  t.is(error.message, 'WATCH /w: the server did not end it within 900 ms');
+  t.deepEqual(lines, ['{"n":1}']);
+  await endless.closed();
+});
+
 test('an abort gives up a request that is under way', async t => {
   const api = await ApiServer.start(t);
   const exchange = api.expect('GET /a', silence);

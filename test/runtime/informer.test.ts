@@ -273,6 +273,50 @@ test('events that come a second time change nothing and do not set the version b
   await informer.stop();
 });
 
+for (const [how, events, contents] of [
+  ['an object that was deleted since', [deleted('a', 22), modified('a', 21)], ['shop/c@3']],
+  ['an object of which nobody can say so', [added('d', 22), added('b', 21)], ['shop/c@3', 'shop/d@22']],
+] as [string, object[], string[]][]) {
+  test(`a late event about ${how} makes it list again`, async t => {
+    const api = await ApiServer.start(t);
+    api.expect(LIST, list(20, [object('a', 1), object('c', 3)]));
+    api.expect(watchFrom(20), watching(...events));
+    const listed = api.expect(
+      LIST,
+      list(
+        30,
+        contents.map(each => {
+          const [name = '', version] = each.slice('shop/'.length).split('@');
+          return object(name, Number(version));
+        }),
+      ),
+    );
+    const next = api.expect(watchFrom(30), watching());
+    const informer = run(t, api);
+    await listed.received;
+    t.false(informer.changes.includes('added shop/a@21'), 'what is gone does not come back');
+    t.false(informer.changes.includes('added shop/b@21'));
+    await next.received;
+    t.deepEqual(informer.contents(), contents);
+    await informer.stop();
+  });
+}
+
+test('late events about objects that are known do no harm', async t => {
+  const api = await ApiServer.start(t);
+  api.expect(LIST, list(20, [object('a', 1), object('b', 2), object('c', 3)]));
+  api.expect(
+    watchFrom(20),
+    watched(modified('a', 22), modified('b', 21), modified('c', 25), deleted('b', 24), deleted('x', 23)),
+  );
+  const next = api.expect(watchFrom(25), watching());
+  const informer = run(t, api);
+  await next.received;
+  t.deepEqual(informer.contents(), ['shop/a@22', 'shop/c@25']);
+  t.is(informer.lists, 1);
+  await informer.stop();
+});
+
 for (const [status, reason] of [
   [403, 'Forbidden'],
   [404, 'NotFound'],
