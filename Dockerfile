@@ -1,5 +1,5 @@
-# Builds the operator into one file, and an image that has that file, Node and the libraries that Node is linked to:
-# no shell, no package manager, no npm.
+# Builds the operator into one file and the command line into another, and an image that has these two, Node and the
+# libraries that Node is linked to: no shell, no package manager, no npm.
 #   docker build -t leasepolicy:0.1.0 .
 
 FROM node:26-bookworm-slim AS build
@@ -13,7 +13,7 @@ COPY src src
 RUN node_modules/.bin/node dev/bundle.ts
 RUN set -eu; \
     mkdir -p /image/app /image/etc /image/usr/bin; \
-    cp dist/leasepolicy.mjs /image/app/; \
+    cp dist/operator.mjs dist/leasepolicy.mjs /image/app/; \
     cp -L node_modules/.bin/node /image/usr/bin/node; \
     ldd /image/usr/bin/node | grep -o '/[^ ]*' | xargs cp -L --parents --target-directory=/image; \
     echo 'leasepolicy:x:65532:65532::/:/sbin/nologin' > /image/etc/passwd; \
@@ -28,4 +28,5 @@ ENV NODE_ENV=production
 # By number: runAsNonRoot can't judge a name.
 USER 65532:65532
 EXPOSE 8080
-ENTRYPOINT ["/usr/bin/node", "--no-deprecation", "--max-semi-space-size=4", "/app/leasepolicy.mjs"]
+# As `leasepolicy run` does it, but without the rest of the command line in memory.
+ENTRYPOINT ["/usr/bin/node", "--no-deprecation", "--max-semi-space-size=4", "/app/operator.mjs"]

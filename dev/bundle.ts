@@ -1,10 +1,11 @@
 /**
- * Bundles what the package consists of, so that it runs without node_modules: the operator into dist/leasepolicy.mjs
- * and the election into dist/election.mjs, with its types in dist/types. With a version as its argument it makes what
- * another release of the operator would be, dist/leasepolicy-<version>.mjs, for tests of an upgrade.
+ * Bundles what the package consists of, so that it runs without node_modules: the command line into
+ * dist/leasepolicy.mjs, the operator into dist/operator.mjs, and the election into dist/election.mjs, with its types in
+ * dist/types. With a version as its argument it makes what another release of the operator would be,
+ * dist/operator-<version>.mjs, for tests of an upgrade.
  */
 import {execFileSync} from 'node:child_process';
-import {readFileSync, renameSync} from 'node:fs';
+import {chmodSync, readFileSync, renameSync} from 'node:fs';
 import {type BuildOptions, build, type Plugin} from 'esbuild';
 
 /**
@@ -38,10 +39,18 @@ const leaveOut: Plugin = {
   },
 };
 
+/** The command line loads the operator when it is to run, and is small without it. */
+const apartFromOperator: Plugin = {
+  name: 'apart-from-operator',
+  setup(bundle) {
+    bundle.onResolve({filter: /\/operator-process\.ts$/}, () => ({path: './operator.mjs', external: true}));
+  },
+};
+
 const otherVersion = (version: string): Plugin => ({
   name: 'other-version',
   setup(bundle) {
-    bundle.onLoad({filter: /\/src\/config\.ts$/}, ({path}) => ({
+    bundle.onLoad({filter: /\/src\/version\.ts$/}, ({path}) => ({
       contents: readFileSync(path, 'utf8').replace(/(PRODUCT_VERSION = ')[^']+/, `$1${version}`),
       loader: 'ts',
     }));
@@ -64,21 +73,26 @@ async function bundle(entry: string, name: string, options: BuildOptions): Promi
   renameSync(unfinished, `dist/${name}.mjs`);
 }
 
-function bundleOperator(name: string, plugins: Plugin[]): Promise<void> {
-  return bundle('src/main.ts', name, {
+/** Names stay for stack traces; source text that is never run still costs memory, so white space goes. */
+function bundleProgram(entry: string, name: string, plugins: Plugin[]): Promise<void> {
+  return bundle(entry, name, {
     plugins,
-    // Names stay for stack traces; source text that is never run still costs memory, so white space goes.
     minifyWhitespace: true,
     minifySyntax: true,
     banner: {js: "import {createRequire} from 'node:module';const require=createRequire(import.meta.url);"},
   });
 }
 
+const bundleOperator = (name: string, plugins: Plugin[]) =>
+  bundleProgram('src/operator-process.ts', name, plugins);
+
 const [version] = process.argv.slice(2);
 if (version) {
-  await bundleOperator(`leasepolicy-${version}`, [leaveOut, otherVersion(version)]);
+  await bundleOperator(`operator-${version}`, [leaveOut, otherVersion(version)]);
 } else {
-  await bundleOperator('leasepolicy', [leaveOut]);
+  await bundleOperator('operator', [leaveOut]);
+  await bundleProgram('src/main.ts', 'leasepolicy', [leaveOut, apartFromOperator]);
+  chmodSync('dist/leasepolicy.mjs', 0o755);
   await bundle('src/election.ts', 'election', {});
   execFileSync('node_modules/.bin/tsc', ['-p', 'tsconfig.types.json'], {stdio: 'inherit'});
 }

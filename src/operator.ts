@@ -2,7 +2,7 @@
 import framework, {type ResourceEvent, type ResourceEventType, type ResourceMeta} from '@dot-i/k8s-operator';
 import type {KubernetesObject} from '@kubernetes/client-node';
 import {GROUP, type KubeObject, LABELS, VERSION} from './api/objects.ts';
-import {type Config, PRODUCT_VERSION} from './config.ts';
+import type {Config} from './config.ts';
 import {accessController} from './controllers/access.ts';
 import {admissionController} from './controllers/admission.ts';
 import {candidatesController} from './controllers/candidates.ts';
@@ -34,6 +34,7 @@ import {whoAmI} from './runtime/who-am-i.ts';
 import {serveHttp} from './telemetry/http.ts';
 import type {Logger} from './telemetry/log.ts';
 import {Metrics} from './telemetry/metrics.ts';
+import {PRODUCT_VERSION} from './version.ts';
 
 /** The features, one controller each. */
 const CONTROLLERS: readonly Controller<unknown>[] = [

@@ -8,17 +8,23 @@ const SRC = path.join(import.meta.dirname, '../src');
 /** Each room, and the rooms that it may import from beside itself. */
 const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   main: ['cli'],
-  cli: ['config', 'errors', 'operator', 'telemetry'],
+  cli: ['api', 'controllers', 'core', 'errors', 'flags', 'runtime', 'version'],
+  'operator-process': ['config', 'errors', 'operator', 'telemetry'],
   election: ['errors', 'runtime'],
-  config: ['core', 'errors', 'runtime', 'telemetry'],
-  operator: ['api', 'config', 'controllers', 'errors', 'runtime', 'telemetry'],
+  config: ['core', 'errors', 'flags', 'runtime', 'version'],
+  flags: ['core', 'runtime', 'telemetry', 'version'],
+  operator: ['api', 'config', 'controllers', 'errors', 'runtime', 'telemetry', 'version'],
   controllers: ['api', 'core', 'errors', 'runtime', 'telemetry'],
   runtime: ['api', 'core', 'errors'],
   telemetry: ['core'],
   core: ['api'],
   api: [],
   errors: [],
+  version: [],
 };
+
+/** What is loaded only when it is called for. */
+const MAY_LOAD: Readonly<Record<string, readonly string[]>> = {cli: ['operator-process']};
 
 const files = readdirSync(SRC, {recursive: true, encoding: 'utf8'}).filter(name => name.endsWith('.ts'));
 const roomOf = (file: string) => file.split(path.sep)[0]?.replace(/\.ts$/, '') ?? '';
@@ -29,15 +35,33 @@ function* importsOf(file: string): Generator<string> {
     yield specifier;
 }
 
+const loadedBy = (file: string) =>
+  [...text(file).matchAll(/\bimport\('([^']+)'\)/g)].map(([, specifier = '']) => specifier);
+
+const targetOf = (file: string, specifier: string) =>
+  roomOf(path.relative(SRC, path.resolve(SRC, path.dirname(file), specifier)));
+
 test('imports point one way', t => {
   t.true(files.length > 30);
   for (const file of files) {
-    for (const specifier of importsOf(file)) {
-      if (!specifier.startsWith('.')) continue;
-      const target = roomOf(path.relative(SRC, path.resolve(SRC, path.dirname(file), specifier)));
-      const [room, allowed] = [roomOf(file), MAY_IMPORT[roomOf(file)] ?? []];
-      t.true(room === target || allowed.includes(target), `${file} imports ${specifier}`);
-    }
+    const [room, allowed] = [roomOf(file), MAY_IMPORT[roomOf(file)] ?? []];
+    const check = (specifier: string, rooms: readonly string[]) => {
+      if (!specifier.startsWith('.')) return;
+      const target = targetOf(file, specifier);
+      t.true(room === target || rooms.includes(target), `${file} imports ${specifier}`);
+    };
+    for (const specifier of importsOf(file)) check(specifier, allowed);
+    for (const specifier of loadedBy(file)) check(specifier, [...allowed, ...(MAY_LOAD[room] ?? [])]);
+  }
+});
+
+test('a command is loaded when it is called', t => {
+  const commands = text(path.join('cli', 'commands.ts'));
+  const loaded = [...commands.matchAll(/load: \(\) => import\('\.\/([^']+)'\)/g)].map(([, name]) => name);
+  t.true(loaded.length > 1);
+  for (const file of ['main.ts', ...files.filter(each => roomOf(each) === 'cli')]) {
+    for (const specifier of importsOf(file))
+      t.false(loaded.includes(path.basename(specifier)), `${file} imports ${specifier}`);
   }
 });
 

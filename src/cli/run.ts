@@ -1,36 +1,7 @@
-/** Runs the operator until SIGTERM or SIGINT. */
-import {type Config, loadConfig} from '../config.ts';
-import {messageOf, UsageError} from '../errors.ts';
-import {LeasePolicyOperator} from '../operator.ts';
-import {createLogger, type Logger} from '../telemetry/log.ts';
+/** Runs the operator, which is a file of its own in the package, as it is much larger than the command line. */
+import type {Call} from './commands.ts';
 
-/** The framework reads the kubeconfig as it is made. */
-function newOperator(config: Config, log: Logger): LeasePolicyOperator {
-  try {
-    return new LeasePolicyOperator(config, log);
-  } catch (error) {
-    if (error instanceof UsageError) throw error;
-    const [reason = ''] = messageOf(error).split('\n');
-    throw new UsageError(`the kubeconfig can't be read (${reason}): set KUBECONFIG to the file of a cluster`);
-  }
-}
-
-/** Exit codes: 0 stopped as asked, 1 failed, 2 wrong usage. */
-export async function run(argv: readonly string[]): Promise<number> {
-  try {
-    const config = await loadConfig(argv);
-    if (!config) return 0;
-    const log = createLogger(config.logLevel, config.logFormat);
-    const operator = newOperator(config, log);
-    const stop = (signal: NodeJS.Signals) => {
-      log.info(`${signal}: stopping`);
-      operator.stop();
-    };
-    process.once('SIGTERM', stop).once('SIGINT', stop);
-    await operator.start();
-    return 0;
-  } catch (error) {
-    process.stderr.write(`leasepolicy: ${messageOf(error)}\n`);
-    return error instanceof UsageError ? 2 : 1;
-  }
+export async function run({args}: Call): Promise<number> {
+  const operator = await import('../operator-process.ts');
+  return operator.run(args);
 }

@@ -173,6 +173,16 @@ function compileAny(
   return isOfWorkloads(spec) ? compile(policy, generation, spec) : compileSystem(policy, generation, spec);
 }
 
+/** What is in force by the word of the operator: the spec, or what was accepted last where it has refused that. */
+export function inForceByStatus(row: PolicyRow): Rules | SystemRules | undefined {
+  const isRefused = row.status?.conditions.some(
+    ({type, status, observedGeneration}) =>
+      type === 'Accepted' && status === 'False' && observedGeneration === row.generation,
+  );
+  const compiled = isRefused ? [] : compileAny(row.key, row.generation, row.spec);
+  return Array.isArray(compiled) ? lastAccepted(row) : compiled;
+}
+
 /** The version that an earlier leader, perhaps of another version of the operator, had in force, from status. */
 function lastAccepted({key, status}: PolicyRow): Rules | SystemRules | undefined {
   if (!status?.lastAccepted) return undefined;

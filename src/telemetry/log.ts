@@ -4,9 +4,6 @@ import {escaped} from '../core/legible.ts';
 
 export type Logger = winston.Logger;
 
-export const LOG_LEVELS = ['error', 'warn', 'info', 'debug'] as const;
-export const LOG_FORMATS = ['auto', 'json', 'text'] as const;
-
 const {combine, timestamp, json, printf} = winston.format;
 
 /** Where winston keeps what came behind the message, and the line that it writes. */

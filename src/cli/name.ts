@@ -1,0 +1,146 @@
+/** Prints the name of the Lease of a workload, by the policies of a cluster or of files. */
+import type {KindRef} from '../api/leasepolicy.ts';
+import {GROUP, type KubeObject, VERSION} from '../api/objects.ts';
+import {inForceByStatus} from '../controllers/in-force.ts';
+import {projectPolicy} from '../controllers/project.ts';
+import {isPolicy, rulesOf} from '../core/manifest.ts';
+import type {Rules} from '../core/rules.ts';
+import {type GivenName, meansKind, namesGiven, parseSubject, type Question} from '../core/subject-names.ts';
+import {isSystem, type SystemRules} from '../core/system-rules.ts';
+import {ApiError} from '../errors.ts';
+import type {ApiClient} from '../runtime/client.ts';
+import {withCluster} from './cluster.ts';
+import type {Call} from './commands.ts';
+import {EXIT, Failure} from './failure.ts';
+import {type Found, readManifests} from './manifests.ts';
+import type {ClusterFlags, FileFlags, OutputFlags} from './options.ts';
+import {type Column, print} from './output.ts';
+
+type Flags = ClusterFlags & FileFlags & OutputFlags;
+
+type Answer = {question: Question; policies: readonly (Rules | SystemRules)[]};
+
+export async function run({args: [text = ''], flags: given, streams}: Call): Promise<number> {
+  const flags = given as Flags;
+  const asked = parseSubject(text);
+  if (!asked) {
+    const next = 'write its kind and name, such as deployment/api';
+    throw new Failure('Usage', `${text} is no workload`, next);
+  }
+  const {question, policies} = flags.filename
+    ? fromFiles(await readManifests(flags.filename, streams), {...asked, namespace: flags.namespace})
+    : await withCluster(flags, ({client, namespace}) => fromCluster(client, {...asked, namespace}));
+  const {names, others} = namesGiven(question, policies);
+  const rows = names.map(checked);
+  if (rows.length === 0) throw noName(question, others);
+  if (flags.output === 'table') streams.stdout.write(rows.map(({lease}) => `${lease}\n`).join(''));
+  else {
+    const view = {rows, columns: COLUMNS, document: () => ({names: rows}), name: nameOf, empty: ''};
+    await print(view, flags.output ?? 'table', streams);
+  }
+  return EXIT.done;
+}
+
+type Row = Omit<GivenName, 'result'> & {readonly lease: string};
+
+const nameOf = ({lease}: Row) => `lease.coordination.k8s.io/${lease}`;
+
+const COLUMNS: readonly Column<Row>[] = [
+  {title: 'Name', text: ({lease}) => lease},
+  {title: 'Namespace', text: ({namespace}) => namespace},
+  {title: 'Policy', text: ({policy}) => policy},
+  {title: 'Subject', text: ({subject}) => subject},
+  {title: 'Assumed', text: ({assumed}) => assumed.join(',')},
+];
+
+/** A name that can't be is no name: nothing is printed of the others. */
+function checked({result, ...given}: GivenName): Row {
+  if ('name' in result) return {lease: result.name, ...given};
+  const what = `policy ${given.policy} gives ${given.subject} no name`;
+  throw new Failure('Refused', `${what} (${result.message})`, 'correct naming.template, or the labels');
+}
+
+function noName({kind, name, namespace}: Question, others: readonly {policy: string; because: string}[]) {
+  const what = `no policy gives ${kind}/${name} in namespace ${namespace} a Lease`;
+  if (others.length === 0) return new Failure('NotFound', what, 'there are no policies: apply one');
+  const reasons = others.map(({policy, because}) => `${policy} ${because}`);
+  return new Failure('NotFound', what, `see the selectors of the policies, as ${reasons.join('; ')}`);
+}
+
+type Subject = {kind: string; name: string; namespace: string | undefined};
+
+function fromFiles(found: readonly Found[], {kind, name, namespace: given}: Subject): Answer {
+  const workload = found.find(
+    ({manifest}) =>
+      meansKind(kind, manifest) &&
+      manifest.metadata.name === name &&
+      (given === undefined || (manifest.metadata.namespace ?? given) === given),
+  )?.manifest;
+  const namespace = given ?? workload?.metadata.namespace ?? 'default';
+  const place = found.find(
+    ({manifest}) => manifest.kind === 'Namespace' && manifest.metadata.name === namespace,
+  );
+  const policies = found.filter(({manifest}) => isPolicy(manifest));
+  if (policies.length === 0) {
+    const files = [...new Set(found.map(({file}) => file))].join(', ') || 'the files';
+    throw new Failure('InvalidFile', `there is no LeasePolicy in ${files}`, 'add one by another -f');
+  }
+  const question = {
+    kind,
+    name,
+    namespace,
+    labels: workload && (workload.metadata.labels ?? {}),
+    namespaceLabels: place && (place.manifest.metadata.labels ?? {}),
+  };
+  return {question, policies: policies.map(compiled)};
+}
+
+function compiled({file, line, manifest}: Found): Rules | SystemRules {
+  const rules = rulesOf(manifest);
+  if (!Array.isArray(rules)) return rules;
+  const what = `${file}, line ${line}: LeasePolicy ${manifest.metadata.name} can't be in force`;
+  throw new Failure('InvalidFile', `${what} (${rules.join('; ')})`, 'correct it');
+}
+
+/** A few requests, and never a list of workloads. What may not be read is taken to be selected. */
+async function fromCluster(client: ApiClient, subject: Subject & {namespace: string}): Promise<Answer> {
+  const {namespace, kind} = subject;
+  const [{items}, place] = await Promise.all([
+    client.request<{items: KubeObject[]}>('GET', `/apis/${GROUP}/${VERSION}/leasepolicies`),
+    readable(client, `/api/v1/namespaces/${encodeURIComponent(namespace)}`),
+  ]);
+  const policies = items.flatMap(item => inForceByStatus(projectPolicy(item)) ?? []);
+  const kinds = policies.flatMap(rules => (isSystem(rules) ? [] : rules.kinds));
+  const ref = kinds.find(each => meansKind(kind, each));
+  const workload = ref && (await liveWorkload(client, ref, subject));
+  const labels = workload && (workload.metadata.labels ?? {});
+  return {
+    question: {...subject, labels, namespaceLabels: place && (place.metadata.labels ?? {})},
+    policies,
+  };
+}
+
+type ResourceList = {resources: {name: string; kind: string}[]};
+
+async function liveWorkload(
+  client: ApiClient,
+  {apiVersion, kind}: KindRef,
+  {namespace, name}: {namespace: string; name: string},
+): Promise<KubeObject | undefined> {
+  const root = apiVersion.includes('/') ? `/apis/${apiVersion}` : `/api/${apiVersion}`;
+  const {resources} = await client.request<ResourceList>('GET', root);
+  const plural = resources.find(each => each.kind === kind && !each.name.includes('/'))?.name;
+  const place = `${root}/namespaces/${encodeURIComponent(namespace)}`;
+  return plural === undefined
+    ? undefined
+    : readable(client, `${place}/${plural}/${encodeURIComponent(name)}`);
+}
+
+async function readable(client: ApiClient, path: string): Promise<KubeObject | undefined> {
+  try {
+    return await client.request<KubeObject>('GET', path);
+  } catch (error) {
+    if (error instanceof ApiError && (error.isNotFound || error.status === 403)) return undefined;
+    throw error;
+  }
+}

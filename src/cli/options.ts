@@ -1,0 +1,53 @@
+/** The flags that commands share, called as kubectl calls them. */
+import {Argument, InvalidArgumentError, Option} from 'commander';
+
+export const OUTPUTS = ['table', 'wide', 'json', 'yaml', 'name'] as const;
+export type Output = (typeof OUTPUTS)[number];
+
+/** What clusterOptions give. */
+export type ClusterFlags = {namespace?: string; context?: string; kubeconfig?: string};
+export type OutputFlags = {output?: Output};
+export type FileFlags = {filename?: string[]};
+
+export const argument = (name: string, description: string) => new Argument(name, description);
+export const option = (flags: string, description: string) => new Option(flags, description);
+
+/** Which cluster, and which namespace of it. */
+export const clusterOptions = () => [
+  option('-n, --namespace <name>', 'namespace, by default that of the context').argParser(notEmpty),
+  option('--context <name>', 'context of the kubeconfig, by default the current one').argParser(notEmpty),
+  option('--kubeconfig <file>', 'kubeconfig, by default that of KUBECONFIG or ~/.kube/config').argParser(
+    notEmpty,
+  ),
+];
+
+export const allNamespacesOption = () => option('-A, --all-namespaces', 'all namespaces');
+
+export const selectorOption = () =>
+  option('-l, --selector <selector>', 'labels, such as team=payments,tier!=db');
+
+export const watchOption = () => option('-w, --watch', 'go on and print what changes');
+
+/** The first of the formats is the default. */
+export const outputOption = (...formats: [Output, ...Output[]]) =>
+  option('-o, --output <format>', 'how it is printed').choices(formats).default(formats[0]);
+
+/** May be given several times. */
+export const fileOption = (description = 'file, folder or - of manifests') =>
+  option('-f, --filename <file>', description).argParser<string[]>((file, before = []) => [
+    ...before,
+    notEmpty(file),
+  ]);
+
+/** A whole number in a range, both ends included. */
+export const countOption = (flags: string, description: string, min: number, max: number) =>
+  option(flags, description).argParser(value => {
+    if (!/^\d+$/.test(value) || Number(value) < min || Number(value) > max)
+      throw new InvalidArgumentError(`write a whole number from ${min} to ${max}`);
+    return Number(value);
+  });
+
+export function notEmpty(value: string): string {
+  if (value.trim() === '') throw new InvalidArgumentError('write a text that is not empty');
+  return value;
+}
