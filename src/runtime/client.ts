@@ -1,7 +1,7 @@
 /** Requests to the API server: JSON in, JSON or an ApiError out, and watch streams as lines. */
 import type {ClientHttp2Stream, IncomingHttpHeaders, IncomingHttpStatusHeader} from 'node:http2';
 import {escaped, legible} from '../core/legible.ts';
-import {ApiError, messageOf} from '../errors.ts';
+import {ApiError, messageOf, TermEndedError} from '../errors.ts';
 import {Connection, type KubeConfigSource} from './connection.ts';
 
 const REQUEST_TIMEOUT_MS = 30_000;
@@ -24,6 +24,8 @@ export type RequestOptions = {
   /** What is asked for, where that is not the whole object. */
   accept?: string;
   signal?: AbortSignal;
+  /** Called when there is a connection, right before the request goes out; what it throws keeps it from being sent. */
+  guard?: () => void;
   /** Stands behind the user agent, so that the API server's audit log has it. */
   remark?: string;
   /** How long the answer may take, up to its last byte. */
@@ -71,11 +73,13 @@ export class ApiClient {
   async send(method: string, path: string, options: RequestOptions = {}): Promise<string> {
     const startMs = performance.now();
     let status = 0;
+    let isSent = false;
     try {
       const {timeoutMs = REQUEST_TIMEOUT_MS} = options;
-      const answer = await this.#open(method, path, options, stream =>
-        limit(stream, timeoutMs, `no answer within ${timeoutMs} ms`),
-      );
+      const answer = await this.#open(method, path, options, stream => {
+        isSent = true;
+        limit(stream, timeoutMs, `no answer within ${timeoutMs} ms`);
+      });
       const text = await readText(answer.stream);
       status = answer.status;
       if (status > 299) throw this.#refusal(method, path, answer, text);
@@ -83,7 +87,7 @@ export class ApiClient {
     } catch (error) {
       throw asApiError(method, path, error);
     } finally {
-      if (status === 0 && method !== 'GET') this.#unanswered = true;
+      if (isSent && status === 0 && method !== 'GET') this.#unanswered = true;
       this.#observe(method, status, (performance.now() - startMs) / 1000);
     }
   }
@@ -134,6 +138,7 @@ export class ApiClient {
       this.#connection.headers(),
     ]);
     options.signal?.throwIfAborted();
+    options.guard?.();
     const body = options.body === undefined ? undefined : JSON.stringify(options.body);
     const headers = {
       ...authorization,
@@ -191,8 +196,8 @@ function statusOf(text: string): Status {
   }
 }
 
-function asApiError(method: string, path: string, error: unknown): ApiError {
-  if (error instanceof ApiError) return error;
+function asApiError(method: string, path: string, error: unknown): ApiError | TermEndedError {
+  if (error instanceof ApiError || error instanceof TermEndedError) return error;
   return new ApiError(`${method} ${path}`, {status: 0, message: messageOf(error)}, error);
 }
 

@@ -33,11 +33,15 @@ export const MANAGER = `fieldManager=${FIELD_MANAGER}`;
 /** A write that takes longer is given up, so that its answer is not awaited beyond the term. */
 const WRITE_TIMEOUT_MS = 5_000;
 
-/** The one gate of every write: none begins after the term's deadline. */
+/** The one gate of every write: none begins after the term's deadline, however long it waits for a connection. */
 export function withinTerm(request: RequestOptions, {term, identity}: WriterOptions): RequestOptions {
-  if (!term.mayWrite) throw new TermEndedError();
+  const guard = () => {
+    if (!term.mayWrite) throw new TermEndedError();
+  };
+  guard();
   return {
     ...request,
+    guard,
     timeoutMs: Math.min(WRITE_TIMEOUT_MS, Math.max(1, term.leftMs)),
     remark: `${identity}; term ${term.transitions}`,
   };

@@ -702,6 +702,25 @@ for (const action of [
   });
 }
 
+test('a write that waits for a connection until the term has ended is not sent', async t => {
+  const api = await ApiServer.start(t);
+  let looks = 0;
+  const term = {
+    // The first look is before there is a connection, the second after.
+    get mayWrite() {
+      looks += 1;
+      return looks === 1;
+    },
+    leftMs: 8_000,
+    transitions: 3,
+  };
+  const {options, told} = writer(api, term);
+  await t.throwsAsync(apply([createLease], options), {instanceOf: TermEndedError});
+  t.is(looks, 2);
+  t.deepEqual(api.requests, []);
+  t.deepEqual(told.done, []);
+});
+
 test('collectLease: no delete is sent when the term ends during the live reads', async t => {
   const api = await ApiServer.start(t);
   const term = {mayWrite: true, leftMs: 8_000, transitions: 3};

@@ -651,7 +651,7 @@ test('an answer that never comes leaves time for another attempt before the dead
   const last = api.expect(GET, silence);
   const term = await me.lead();
   const waited = (await renewal.received).atMs - (await lost.received).atMs;
-  t.true(waited >= 499 && waited < 900, `${waited} ms`);
+  t.true(waited > 300 && waited < 950, `${waited} ms`);
   t.true(term.mayWrite);
   await last.received;
   await me.stop();
