@@ -30,6 +30,7 @@ const SUITES: readonly Check[] = [
   },
   {name: 'random inputs', command: ['ava', 'test/fuzz/**']},
   {name: 'monitoring', command: ['ava', '--concurrency=2', 'test/monitoring/**']},
+  {name: 'commands of the docs', command: ['ava', 'test/docs/**']},
   {name: 'end to end', command: ['ava', '--concurrency=2', 'test/e2e/**']},
 ];
 

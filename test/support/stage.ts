@@ -39,13 +39,29 @@ export type Stage = {
 
 let count = 0;
 
-export async function setStage(t: ExecutionContext, options: Partial<ClusterOptions> = {}): Promise<Stage> {
+/** With nothing of ours in it yet. */
+export async function setEmptyStage(
+  t: ExecutionContext,
+  options: Partial<ClusterOptions> = {},
+): Promise<Stage> {
   const directory = await mkdtemp(path.join(tmpdir(), 'leasepolicy-e2e-'));
   t.teardown(() => rm(directory, {recursive: true, force: true}));
   count += 1;
   const name = `e2e-${process.pid}-${count}`;
   const cluster = await startCluster({name, directory, components: 'api', report: () => {}, ...options});
   t.teardown(() => cluster.stop());
+  return {
+    cluster,
+    kubectl: cluster.kubectl,
+    compact: () => compact(cluster),
+    ...reads(cluster),
+    ...programs(t, cluster),
+  };
+}
+
+export async function setStage(t: ExecutionContext, options: Partial<ClusterOptions> = {}): Promise<Stage> {
+  const stage = await setEmptyStage(t, options);
+  const {cluster} = stage;
   await cluster.kubectl([
     'apply',
     '-f',
@@ -57,13 +73,7 @@ export async function setStage(t: ExecutionContext, options: Partial<ClusterOpti
   const established = ['wait', '--for=condition=Established', '--timeout=5s', 'crd', '--all'];
   await eventually('the CRDs are established', async () => cluster.kubectl(established));
   await cluster.kubectl(['create', 'namespace', 'leasepolicy-system']);
-  return {
-    cluster,
-    kubectl: cluster.kubectl,
-    compact: () => compact(cluster),
-    ...reads(cluster),
-    ...programs(t, cluster),
-  };
+  return stage;
 }
 
 function programs(

@@ -1,0 +1,104 @@
+/** Every command of README and docs works as it stands there, or the page says why no test can run it. */
+import {spawn} from 'node:child_process';
+import path from 'node:path';
+import test, {type ExecutionContext} from 'ava';
+import {sendSignal} from '../../dev/controlplane/process.ts';
+import {operatorCommand, ROOT} from '../../dev/programs.ts';
+import {eventually} from '../support/eventually.ts';
+import {type Stage, setEmptyStage} from '../support/stage.ts';
+import {agrees, type Block, blocksOf, isCommands, pages, stepsOf} from './blocks.ts';
+
+test('a shown table agrees by its head, and every other text by its words', t => {
+  t.true(agrees('NAME   AGE\napi   1s', 'NAME         AGE\nworker   5m'));
+  t.false(agrees('NAME   AGE', 'NAME   HOLDER   AGE'));
+  t.true(agrees('14c2529eb4', '14c2529eb4\n'));
+  t.false(agrees('14c2529eb4', '14c2529eb5'));
+  t.true(agrees('denied: a\nlong... one', 'denied: a long, very long one'));
+  t.false(agrees('(a)', 'a'));
+});
+
+test('what is not run has a reason', async t => {
+  for (const page of await pages()) {
+    for (const {line, notRun} of await blocksOf(page)) {
+      if (notRun === undefined) continue;
+      t.true(notRun.split(' ').length > 3, `${page}:${line}`);
+      t.log(`${page}:${line} is not run: ${notRun}`);
+    }
+  }
+});
+
+/** Runs what a reader types, in one shell for each step; what it leaves in the background ends with the test. */
+function typed(
+  t: ExecutionContext,
+  stage: Stage,
+  command: string,
+): Promise<{code: number | null; output: string}> {
+  const {binaries, kubeconfig} = stage.cluster;
+  const bin = [path.dirname(binaries.kubectl), path.join(ROOT, 'node_modules/.bin'), process.env.PATH].join(
+    ':',
+  );
+  const shell = spawn('bash', ['-euo', 'pipefail', '-c', command], {
+    cwd: ROOT,
+    // Of its own, so that all of it can be ended.
+    detached: true,
+    env: {...process.env, KUBECONFIG: kubeconfig, PATH: bin, LEASEPOLICY_HTTP_PORT: '0'},
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  t.teardown(() => sendSignal(-(shell.pid ?? 0), 'SIGKILL'));
+  let output = '';
+  for (const stream of [shell.stdout, shell.stderr])
+    stream.setEncoding('utf8').on('data', text => (output += text));
+  // Not 'close': what runs in the background keeps the output open.
+  return new Promise(resolve => shell.once('exit', code => setImmediate(() => resolve({code, output}))));
+}
+
+async function follow(t: ExecutionContext, stage: Stage, block: Block): Promise<void> {
+  for (const {command, output} of stepsOf(block)) {
+    const where = `${block.page}:${block.line}: ${command}`;
+    if (output === undefined) {
+      const {code, output: printed} = await typed(t, stage, command);
+      t.is(code, 0, `${where}\n${printed}`);
+      continue;
+    }
+    // What the operator does takes a moment, and a reader looks again.
+    let last = '';
+    const shown = await eventually(
+      where,
+      async () => {
+        last = (await typed(t, stage, command)).output;
+        return agrees(output, last);
+      },
+      20_000,
+    ).catch(() => false);
+    t.true(shown, `${where}\nshown:\n${output}\nprinted:\n${last}`);
+  }
+}
+
+async function read(t: ExecutionContext, stage: Stage, page: string): Promise<void> {
+  const blocks = (await blocksOf(page)).filter(isCommands).filter(({notRun}) => notRun === undefined);
+  t.true(blocks.length > 0, page);
+  for (const block of blocks) await follow(t, stage, block);
+}
+
+/** Pages that a reader follows on one cluster, one after the other. */
+const JOURNEYS: readonly (readonly string[])[] = [
+  ['README.md', 'docs/naming.md', 'docs/enforcement.md'],
+  ['docs/install.md'],
+];
+
+for (const journey of JOURNEYS) {
+  test(`the commands of ${journey.join(', ')} work`, async t => {
+    t.timeout(240_000);
+    await operatorCommand();
+    const stage = await setEmptyStage(t, {components: 'all', nodes: 3});
+    for (const page of journey) await read(t, stage, page);
+  });
+}
+
+test('every page with commands is read', async t => {
+  const read = new Set(JOURNEYS.flat());
+  for (const page of await pages()) {
+    const commands = (await blocksOf(page)).filter(isCommands).filter(({notRun}) => notRun === undefined);
+    if (commands.length > 0) t.true(read.has(page), `${page}:${commands[0]?.line}`);
+  }
+});
