@@ -49,62 +49,70 @@ const orphaned = (stage: Stage, count: number) =>
 const deleteWorkload = ({kubectl}: Stage, name: string) =>
   kubectl(['delete', 'deployment', name, '-n', 'shop']);
 
-test('a candidate that renews between the decision and the delete keeps its Lease, and a counter tells', async t => {
-  const {stage, proxy, operator} = await populate(t, ['api'], payments());
-  const made = await stage.lease('shop', API);
-  const hold = proxy.add(DELETES, {kind: 'hold'});
-  await deleteWorkload(stage, 'api');
-  await hold.met;
-  const candidate = await stage.candidate({
-    namespace: 'shop',
-    lease: API,
-    identity: 'api-0',
-    flags: CANDIDATE,
-  });
-  await candidate.line('leading', leads);
-  hold.remove();
-  const request = await eventually('the answer', async () => {
-    const [first] = proxy.passed(DELETES);
-    return first?.served !== undefined && first;
-  });
-  t.is(request.served, 409);
-  await eventually('the counter', async () => (await prevented(operator, 'Precondition')) === 1);
-  const kept = await stage.lease('shop', API);
-  t.is(kept?.metadata.uid, made?.metadata.uid);
-  t.is(kept?.spec?.holderIdentity, 'api-0');
+test.serial(
+  'a candidate that renews between the decision and the delete keeps its Lease, and a counter tells',
+  async t => {
+    const {stage, proxy, operator} = await populate(t, ['api'], payments());
+    const made = await stage.lease('shop', API);
+    const hold = proxy.add(DELETES, {kind: 'hold'});
+    await deleteWorkload(stage, 'api');
+    await hold.met;
+    const candidate = await stage.candidate({
+      namespace: 'shop',
+      lease: API,
+      identity: 'api-0',
+      flags: CANDIDATE,
+    });
+    await candidate.line('leading', leads);
+    hold.remove();
+    const request = await eventually('the answer', async () => {
+      const [first] = proxy.passed(DELETES);
+      return first?.served !== undefined && first;
+    });
+    t.is(request.served, 409);
+    await eventually('the counter', async () => (await prevented(operator, 'Precondition')) === 1);
+    const kept = await stage.lease('shop', API);
+    t.is(kept?.metadata.uid, made?.metadata.uid);
+    t.is(kept?.spec?.holderIdentity, 'api-0');
 
-  await eventually('the finding', async () =>
-    (await stage.status('payments'))?.findings.some(each => /kept while api-0 renews it/.test(each.message)),
-  );
-  t.is(proxy.passed(DELETES).length, 1, 'and it is not tried again while it is renewed');
-  await candidate.stop('SIGTERM');
-  await eventually('the collection', async () => (await stage.lease('shop', API)) === undefined);
-  t.is(proxy.passed(DELETES).length, 2);
-  t.is(await prevented(operator, 'Precondition'), 1);
-});
+    await eventually('the finding', async () =>
+      (await stage.status('payments'))?.findings.some(each =>
+        /kept while api-0 renews it/.test(each.message),
+      ),
+    );
+    t.is(proxy.passed(DELETES).length, 1, 'and it is not tried again while it is renewed');
+    await candidate.stop('SIGTERM');
+    await eventually('the collection', async () => (await stage.lease('shop', API)) === undefined);
+    t.is(proxy.passed(DELETES).length, 2);
+    t.is(await prevented(operator, 'Precondition'), 1);
+  },
+);
 
-test('a delete whose sender has given up long ago does not take a Lease that was renewed since', async t => {
-  const {stage, proxy, operator} = await populate(t, ['api'], payments());
-  const hold = proxy.add(DELETES, {kind: 'hold'}, 1);
-  await deleteWorkload(stage, 'api');
-  await hold.met;
-  const candidate = await stage.candidate({
-    namespace: 'shop',
-    lease: API,
-    identity: 'api-0',
-    flags: CANDIDATE,
-  });
-  await candidate.line('leading', leads);
-  const given = 'leasepolicy_reconcile_failures_total{controller="collection",reason="0"}';
-  await eventually('the operator to give up', async () => (await metric(operator, given)) === 1);
-  hold.remove();
-  await eventually('the answer', async () => proxy.passed(DELETES)[0]?.served !== undefined);
-  t.is(proxy.passed(DELETES)[0]?.served, 409);
-  t.is((await stage.lease('shop', API))?.spec?.holderIdentity, 'api-0');
-  t.true(candidate.running);
-});
+test.serial(
+  'a delete whose sender has given up long ago does not take a Lease that was renewed since',
+  async t => {
+    const {stage, proxy, operator} = await populate(t, ['api'], payments());
+    const hold = proxy.add(DELETES, {kind: 'hold'}, 1);
+    await deleteWorkload(stage, 'api');
+    await hold.met;
+    const candidate = await stage.candidate({
+      namespace: 'shop',
+      lease: API,
+      identity: 'api-0',
+      flags: CANDIDATE,
+    });
+    await candidate.line('leading', leads);
+    const given = 'leasepolicy_reconcile_failures_total{controller="collection",reason="0"}';
+    await eventually('the operator to give up', async () => (await metric(operator, given)) === 1);
+    hold.remove();
+    await eventually('the answer', async () => proxy.passed(DELETES)[0]?.served !== undefined);
+    t.is(proxy.passed(DELETES)[0]?.served, 409);
+    t.is((await stage.lease('shop', API))?.spec?.holderIdentity, 'api-0');
+    t.true(candidate.running);
+  },
+);
 
-test('a delete whose answer is lost is not sent again', async t => {
+test.serial('a delete whose answer is lost is not sent again', async t => {
   const {stage, proxy, operator} = await populate(t, ['api'], payments());
   proxy.add(DELETES, {kind: 'lost'}, 1);
   await deleteWorkload(stage, 'api');
@@ -122,7 +130,7 @@ test('a delete whose answer is lost is not sent again', async t => {
   t.true(operator.running);
 });
 
-test('Leases that the operator does not see renewed are not deleted: the live read wins', async t => {
+test.serial('Leases that the operator does not see renewed are not deleted: the live read wins', async t => {
   const {stage, proxy, operator} = await populate(t, ['api'], payments());
   await deleteWorkload(stage, 'api');
   await orphaned(stage, 1);
@@ -145,7 +153,7 @@ test('Leases that the operator does not see renewed are not deleted: the live re
   t.deepEqual(proxy.passed(DELETES), []);
 });
 
-test('a Lease whose workload is there again unseen is not deleted', async t => {
+test.serial('a Lease whose workload is there again unseen is not deleted', async t => {
   const {stage, proxy, operator} = await populate(t, ['api'], payments());
   const made = await stage.lease('shop', API);
   await deleteWorkload(stage, 'api');
@@ -162,7 +170,7 @@ test('a Lease whose workload is there again unseen is not deleted', async t => {
   t.is((await stage.lease('shop', API))?.metadata.uid, made?.metadata.uid);
 });
 
-test('a Lease whose namespace is selected again unseen is not deleted', async t => {
+test.serial('a Lease whose namespace is selected again unseen is not deleted', async t => {
   const workloads = {namespaceSelector: {matchLabels: {team: 'a'}}};
   const {stage, proxy, operator} = await populate(t, ['api'], payments({}, workloads));
   const made = await stage.lease('shop', API);
@@ -180,7 +188,7 @@ test('a Lease whose namespace is selected again unseen is not deleted', async t 
   t.is((await stage.lease('shop', API))?.metadata.uid, made?.metadata.uid);
 });
 
-test('a policy that is edited in the middle of a pass ends it', async t => {
+test.serial('a policy that is edited in the middle of a pass ends it', async t => {
   const names = Array.from({length: 10}, (_, index) => `app-${index}`);
   const {stage, proxy} = await populate(t, names, payments({mode: 'Report'}));
   await stage.kubectl(['delete', 'deployments', '--all', '-n', 'shop']);
@@ -202,26 +210,32 @@ test('a policy that is edited in the middle of a pass ends it', async t => {
   t.is((await stage.leases('shop')).length, 9);
 });
 
-test('a Lease that a finalizer keeps is deleted once, and keeps nothing else from being collected', async t => {
-  const {stage, proxy} = await populate(t, ['api', 'worker'], payments({maxPerMinute: 3}));
-  const finalizer = (finalizers: string[] | null) =>
-    stage.kubectl([
-      'patch',
-      'lease',
-      API,
-      '-n',
-      'shop',
-      '--type=merge',
-      '-p',
-      JSON.stringify({metadata: {finalizers}}),
-    ]);
-  await finalizer(['example.com/kept']);
-  await deleteWorkload(stage, 'api');
-  await eventually('the deletion', async () => (await stage.lease('shop', API))?.metadata.deletionTimestamp);
-  await deleteWorkload(stage, 'worker');
-  await eventually('the other Lease', async () => (await stage.leases('shop')).length === 1);
-  t.is(proxy.passed(DELETES).length, 2);
-  await finalizer(null);
-  await eventually('no Lease', async () => (await stage.leases('shop')).length === 0);
-  t.is(proxy.passed(DELETES).length, 2);
-});
+test.serial(
+  'a Lease that a finalizer keeps is deleted once, and keeps nothing else from being collected',
+  async t => {
+    const {stage, proxy} = await populate(t, ['api', 'worker'], payments({maxPerMinute: 3}));
+    const finalizer = (finalizers: string[] | null) =>
+      stage.kubectl([
+        'patch',
+        'lease',
+        API,
+        '-n',
+        'shop',
+        '--type=merge',
+        '-p',
+        JSON.stringify({metadata: {finalizers}}),
+      ]);
+    await finalizer(['example.com/kept']);
+    await deleteWorkload(stage, 'api');
+    await eventually(
+      'the deletion',
+      async () => (await stage.lease('shop', API))?.metadata.deletionTimestamp,
+    );
+    await deleteWorkload(stage, 'worker');
+    await eventually('the other Lease', async () => (await stage.leases('shop')).length === 1);
+    t.is(proxy.passed(DELETES).length, 2);
+    await finalizer(null);
+    await eventually('no Lease', async () => (await stage.leases('shop')).length === 0);
+    t.is(proxy.passed(DELETES).length, 2);
+  },
+);
