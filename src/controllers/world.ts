@@ -2,7 +2,7 @@
 import {LABELS} from '../api/objects.ts';
 import type {LeaseState} from '../core/action.ts';
 import type {Catalogue} from '../core/catalogue.ts';
-import {ClaimIndex, type Workload} from '../core/claims.ts';
+import {ClaimIndex, parseSubject, type Workload} from '../core/claims.ts';
 import {type Classification, classify} from '../core/classify.ts';
 import {refText} from '../core/finding.ts';
 import {HolderHistory} from '../core/history.ts';
@@ -217,9 +217,9 @@ export class World {
 
   /** The id of the workload that a managed Lease names as its subject, if its kind is one of its policy's. */
   subjectOf(lease: LeaseView): string | undefined {
-    const parts = lease.subject?.split('/') ?? [];
-    const [kind, name] = [parts[0], parts.at(-1)];
-    const namespace = parts.length === 3 ? parts[1] : lease.namespace;
+    const subject = parseSubject(lease.subject ?? '', lease.namespace);
+    if (!subject) return undefined;
+    const {kind, namespace, name} = subject;
     const ref = this.rules.get(lease.labels[LABELS.policy] ?? '')?.kinds.find(each => each.kind === kind);
     const source = ref && this.inForce.source(ref);
     return source && `${source.resource}/${namespace}/${name}`;

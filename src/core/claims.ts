@@ -43,6 +43,17 @@ export function subjectText(
   return namespace === leaseNamespace ? `${kind}/${name}` : `${kind}/${namespace}/${name}`;
 }
 
+const SUBJECT = /^([A-Za-z0-9]+)\/(?:([a-z0-9][-a-z0-9]*)\/)?([a-z0-9][-a-z0-9.]*)$/;
+
+/** The workload that such a text names; undefined for a text of another form, which anybody may have written. */
+export function parseSubject(
+  text: string,
+  leaseNamespace: string,
+): Pick<Workload, 'kind' | 'namespace' | 'name'> | undefined {
+  const [, kind, namespace = leaseNamespace, name] = SUBJECT.exec(text) ?? [];
+  return kind === undefined || name === undefined ? undefined : {kind, namespace, name};
+}
+
 /** The claim of a workload under these rules, or undefined when they do not select it. */
 export function claimOf(workload: Workload, namespaceLabels: Labels, rules: Rules): Claim | undefined {
   if (!rules.kinds.some(({kind, apiVersion}) => kind === workload.kind && apiVersion === workload.apiVersion))

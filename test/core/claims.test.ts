@@ -2,7 +2,7 @@
 import {isDeepStrictEqual} from 'node:util';
 import test from 'ava';
 import fc from 'fast-check';
-import {type Claim, ClaimIndex, claimOf, subjectText} from '../../src/core/claims.ts';
+import {type Claim, ClaimIndex, claimOf, parseSubject, subjectText} from '../../src/core/claims.ts';
 import {policy, workload} from '../support/builders.ts';
 
 /** Under this policy all workloads of a namespace claim one name, as two may under a hash. */
@@ -15,6 +15,33 @@ test('a workload is known by its resource, namespace and name', t => {
 test('a subject is written with its namespace only when its Lease is elsewhere', t => {
   t.is(subjectText(workload('api').in('shop'), 'shop'), 'Deployment/api');
   t.is(subjectText(workload('api').in('shop'), 'leases'), 'Deployment/shop/api');
+});
+
+test('a subject is read as it is written, and no other text is one', t => {
+  t.deepEqual(parseSubject('Deployment/api', 'shop'), {kind: 'Deployment', namespace: 'shop', name: 'api'});
+  t.deepEqual(parseSubject('Deployment/shop/a.b', 'leases'), {
+    kind: 'Deployment',
+    namespace: 'shop',
+    name: 'a.b',
+  });
+  for (const text of [
+    '',
+    'Deployment',
+    'Deployment/',
+    '/api',
+    'Deployment//api',
+    'Deployment/a/b/c',
+    'D/a/../b',
+  ])
+    t.is(parseSubject(text, 'shop'), undefined, text);
+  for (const text of [
+    'Deployment/api?x',
+    'Deployment/api#',
+    'Deployment/..',
+    'Deployment/API',
+    'Deployment/a\n',
+  ])
+    t.is(parseSubject(text, 'shop'), undefined, text);
 });
 
 test('a workload claims the Lease of its name in its own namespace', t => {

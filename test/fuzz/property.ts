@@ -13,27 +13,29 @@ const SEED = 20_260_301;
 const TELL_EVERY_MS = 15_000;
 
 const isNightly = process.env.CASES !== undefined;
-const cases = Number(process.env.CASES ?? FEW);
 const seed = Number(process.env.SEED ?? (isNightly ? Date.now() % 2_147_483_647 : SEED));
 
-type Arbitraries<Values extends unknown[]> = {[At in keyof Values]: fc.Arbitrary<Values[At]>};
+/** How many inputs a property that takes its time is tried with in `make test`; in `make fuzz` it has as many as others. */
+type Options = {few?: number};
 
-/** How many inputs to try where a test makes its own. */
-export const CASES = cases;
+const casesOf = ({few = FEW}: Options) => (process.env.CASES === undefined ? few : Number(process.env.CASES));
+
+type Arbitraries<Values extends unknown[]> = {[At in keyof Values]: fc.Arbitrary<Values[At]>};
 
 /** A property that holds for all values; the check throws where it does not. */
 export function forAll<Values extends [unknown, ...unknown[]]>(
   title: string,
   arbitraries: Arbitraries<Values>,
   check: (...values: Values) => void,
+  options: Options = {},
 ): void {
   test(title, t => {
-    const progress = new Progress(title);
+    const progress = new Progress(title, casesOf(options));
     const property = fc.property(...arbitraries, (...values: Values) => {
       check(...values);
       progress.count();
     });
-    judge(t, title, fc.check(property, parameters<Values>()), progress);
+    judge(t, title, fc.check(property, parameters<Values>(progress.cases)), progress);
   });
 }
 
@@ -42,20 +44,21 @@ export function forAllInTime<Values extends [unknown, ...unknown[]]>(
   title: string,
   arbitraries: Arbitraries<Values>,
   check: (...values: Values) => Promise<void>,
+  options: Options = {},
 ): void {
   test(title, async t => {
-    const progress = new Progress(title);
+    const progress = new Progress(title, casesOf(options));
     const property = fc.asyncProperty(...arbitraries, async (...values: Values) => {
       await check(...values);
       progress.count();
     });
-    judge(t, title, await fc.check(property, parameters<Values>()), progress);
+    judge(t, title, await fc.check(property, parameters<Values>(progress.cases)), progress);
   });
 }
 
-function parameters<Values>(): fc.Parameters<Values> {
+function parameters<Values>(numRuns: number): fc.Parameters<Values> {
   const {CASE} = process.env;
-  return {numRuns: cases, seed, ...(CASE === undefined ? {} : {path: CASE})};
+  return {numRuns, seed, ...(CASE === undefined ? {} : {path: CASE})};
 }
 
 function judge<Values>(
@@ -69,7 +72,7 @@ function judge<Values>(
     t.pass();
     return;
   }
-  const repeat = `CASES=${cases} SEED=${details.seed} CASE=${details.counterexamplePath ?? ''}`;
+  const repeat = `CASES=${progress.cases} SEED=${details.seed} CASE=${details.counterexamplePath ?? ''}`;
   const file = path.relative(process.cwd(), new URL(test.meta.file).pathname);
   t.log(fc.defaultReportMessage(details));
   t.log(details.errorInstance);
@@ -78,20 +81,22 @@ function judge<Values>(
 
 /** What `make fuzz` prints: what it is at, every now and then, and a line for each property at its end. */
 export class Progress {
+  readonly cases: number;
   readonly #title: string;
   readonly #startMs = performance.now();
   #toldMs = this.#startMs;
   #count = 0;
 
-  constructor(title: string) {
+  constructor(title: string, cases: number) {
     this.#title = title;
+    this.cases = cases;
   }
 
   count(): void {
     this.#count++;
     if (!isNightly || this.#count % 256 !== 0 || performance.now() - this.#toldMs < TELL_EVERY_MS) return;
     this.#toldMs = performance.now();
-    this.#tell('at', `${number(this.#count)} of ${number(cases)}`);
+    this.#tell('at', `${number(this.#count)} of ${number(this.cases)}`);
   }
 
   end(): void {
