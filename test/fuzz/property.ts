@@ -9,11 +9,13 @@ import fc, {type RunDetails} from 'fast-check';
 /** How many inputs each property is tried with, without CASES. */
 const FEW = 10_000;
 /** So that every run of `make test` tries the same. */
-const SEED = 20_260_301;
+const FIXED = 20_260_301;
 const TELL_EVERY_MS = 15_000;
 
 const isNightly = process.env.CASES !== undefined;
-const seed = Number(process.env.SEED ?? (isNightly ? Date.now() % 2_147_483_647 : SEED));
+export const SEED = Number(process.env.SEED ?? (isNightly ? Date.now() % 2_147_483_647 : FIXED));
+/** How many inputs a test tries that makes its own. */
+export const COUNT = Number(process.env.CASES ?? FEW);
 
 /** How many inputs a property that takes its time is tried with in `make test`; in `make fuzz` it has as many as others. */
 type Options = {few?: number};
@@ -58,7 +60,7 @@ export function forAllInTime<Values extends [unknown, ...unknown[]]>(
 
 function parameters<Values>(numRuns: number): fc.Parameters<Values> {
   const {CASE} = process.env;
-  return {numRuns, seed, ...(CASE === undefined ? {} : {path: CASE})};
+  return {numRuns, seed: SEED, ...(CASE === undefined ? {} : {path: CASE})};
 }
 
 function judge<Values>(
@@ -105,7 +107,7 @@ export class Progress {
 
   #tell(what: string, how: string): void {
     const seconds = Math.round((performance.now() - this.#startMs) / 1000);
-    process.stdout.write(`${what}: ${this.#title}: ${how} in ${seconds} s, seed ${seed}\n`);
+    process.stdout.write(`${what}: ${this.#title}: ${how} in ${seconds} s, seed ${SEED}\n`);
   }
 }
 
