@@ -25,8 +25,8 @@ const CHAOS: Check = {name: 'three minutes of chaos', command: ['node', 'dev/cha
 /** End to end, few at a time: each test has a control plane of its own. */
 const SUITES: readonly Check[] = [
   {
-    name: 'core and runtime',
-    command: ['ava', 'test/core/**', 'test/runtime/**', 'test/trust/**', 'test/*.test.ts'],
+    name: 'core, runtime and command line',
+    command: ['ava', 'test/core/**', 'test/runtime/**', 'test/cli/**', 'test/trust/**', 'test/*.test.ts'],
   },
   {name: 'random inputs', command: ['ava', 'test/fuzz/**']},
   {name: 'monitoring', command: ['ava', '--concurrency=2', 'test/monitoring/**']},
