@@ -21,7 +21,13 @@ const SAMPLES = path.join(ROOT, 'config', 'samples');
 type Manifest = {
   apiVersion: string;
   kind: string;
-  metadata: {name: string; namespace?: string; uid?: string; generation?: number};
+  metadata: {
+    name: string;
+    namespace?: string;
+    uid?: string;
+    generation?: number;
+    labels?: Record<string, string>;
+  };
 };
 type Rendered = Manifest & {rules: {resourceNames?: string[]}[]; spec: {template: PodTemplate}};
 type List<T> = {items: (Manifest & T)[]};
@@ -218,11 +224,96 @@ test('the Pods are as restricted as their namespace demands', async t => {
   const {template} = spec;
   t.is(await refusal(cluster, template), '');
 
+  const warned = await run(cluster.binaries.kubectl, [
+    ...[`--kubeconfig=${cluster.kubeconfig}`, 'apply', '--dry-run=server', `--kustomize=${DEFAULT}`],
+  ]);
+  t.is(warned.code, 0);
+  t.notRegex(warned.stderr, /PodSecurity|would violate/);
+
   const {securityContext: _, ...open} = template.spec;
-  t.regex(await refusal(cluster, {...template, spec: open}), /violates PodSecurity "restricted:latest"/);
   const [container] = template.spec.containers;
-  t.like(container.securityContext, {readOnlyRootFilesystem: true});
+  const holding = (securityContext: object) => ({
+    ...template.spec,
+    containers: [{...container, securityContext: {...container.securityContext, ...securityContext}}],
+  });
+  for (const [what, spec] of Object.entries({
+    'without the context of the Pod': open,
+    'as root': {...template.spec, securityContext: {...template.spec.securityContext, runAsUser: 0}},
+    'without seccomp': {...template.spec, securityContext: {runAsNonRoot: true}},
+    privileged: holding({privileged: true, allowPrivilegeEscalation: true}),
+    'that gains rights': holding({allowPrivilegeEscalation: true}),
+    'with a capability': holding({capabilities: {add: ['NET_ADMIN'], drop: ['ALL']}}),
+    'that keeps capabilities': holding({capabilities: {}}),
+    'on the network of the node': {...template.spec, hostNetwork: true},
+    'with a folder of the node': {...template.spec, volumes: [{name: 'root', hostPath: {path: '/'}}]},
+  }))
+    t.regex(
+      await refusal(cluster, {...template, spec}),
+      /violates PodSecurity "restricted:latest"/,
+      `a Pod ${what}`,
+    );
 });
+
+test('the Pods have a root file system that is read-only, no volumes, and no more of the node than they need', async t => {
+  const [deployment] = (await rendered()).filter(each => each.kind === 'Deployment');
+  const {spec = undefined} = deployment?.spec.template ?? {};
+  t.like(spec, {automountServiceAccountToken: true, enableServiceLinks: false});
+  for (const key of ['volumes', 'hostNetwork', 'hostPID', 'hostIPC', 'hostUsers', 'initContainers'])
+    t.false(key in (spec ?? {[key]: ''}), key);
+  const [container, ...others] = spec?.containers ?? [];
+  t.deepEqual(others, []);
+  t.like(container?.securityContext, {readOnlyRootFilesystem: true, allowPrivilegeEscalation: false});
+  for (const key of ['volumeMounts', 'envFrom', 'command', 'args', 'lifecycle'])
+    t.false(key in (container ?? {[key]: ''}), key);
+});
+
+test('every namespace of the installation demands restricted Pods', async t => {
+  const namespaces = (await rendered()).filter(each => each.kind === 'Namespace');
+  t.is(namespaces.length, 1);
+  for (const {metadata} of namespaces)
+    for (const mode of ['enforce', 'audit', 'warn'])
+      t.is(metadata.labels?.[`pod-security.kubernetes.io/${mode}`], 'restricted', `${metadata.name} ${mode}`);
+});
+
+test('the NetworkPolicy is for the Pods of the operator: in to the metrics, out to the API server and DNS', async t => {
+  const objects = await rendered();
+  const spec = objects.find(each => each.kind === 'NetworkPolicy')?.spec as unknown as
+    | NetworkPolicySpec
+    | undefined;
+  const {podSelector, policyTypes, ingress, egress} = spec ?? NO_NETWORK;
+  t.deepEqual([...policyTypes].sort(), ['Egress', 'Ingress']);
+  const deployment = objects.find(each => each.kind === 'Deployment');
+  const {labels = {}} = (deployment?.spec.template.metadata ?? {}) as {labels?: Record<string, string>};
+  t.deepEqual(
+    Object.entries(podSelector.matchLabels).filter(([key, value]) => labels[key] !== value),
+    [],
+  );
+  const ports = (rules: NetworkPolicySpec['ingress']) =>
+    rules.flatMap(each => each.ports).map(each => `${each.protocol} ${each.port}`);
+  t.deepEqual(ports(ingress), ['TCP 8080']);
+  t.deepEqual(ports(egress), ['TCP 443', 'TCP 6443', 'TCP 53', 'UDP 53']);
+});
+
+type NetworkPolicySpec = {
+  podSelector: {matchLabels: Record<string, string>};
+  policyTypes: string[];
+  ingress: {ports: {protocol: string; port: number}[]}[];
+  egress: {ports: {protocol: string; port: number}[]}[];
+};
+
+const NO_NETWORK: NetworkPolicySpec = {
+  podSelector: {matchLabels: {}},
+  policyTypes: [],
+  ingress: [],
+  egress: [],
+};
+
+/** All that kubectl apply -k config/default sends. */
+async function rendered(): Promise<Rendered[]> {
+  const {kubectl} = await ensureBinaries();
+  const {stdout} = await run(kubectl, ['kustomize', DEFAULT]);
+  return parseAllDocuments(stdout).map(each => each.toJS() as Rendered);
+}
 
 /** Why the API server refuses a Pod of this template, or nothing. */
 async function refusal(
@@ -241,9 +332,7 @@ async function refusal(
 }
 
 test('the manifests agree with the program', async t => {
-  const {kubectl} = await ensureBinaries();
-  const {stdout} = await run(kubectl, ['kustomize', DEFAULT]);
-  const objects = parseAllDocuments(stdout).map(each => each.toJS() as Rendered);
+  const objects = await rendered();
   const election = objects.find(each => each.kind === 'Role');
   const deployment = objects.find(each => each.kind === 'Deployment');
   const [container] = deployment?.spec.template.spec.containers ?? [];
