@@ -106,7 +106,7 @@ export class ApiClient {
       status = answer.status;
       if (status > 299) throw this.#refusal('GET', path, answer, await readText(answer.stream));
       this.#observe('WATCH', status, (performance.now() - startMs) / 1000);
-      yield* split(answer.stream);
+      yield* splitLines(answer.stream as AsyncIterable<Buffer>);
     } catch (error) {
       if (status === 0) this.#observe('WATCH', 0, (performance.now() - startMs) / 1000);
       throw asApiError('WATCH', path, error);
@@ -252,9 +252,10 @@ function joined(chunks: readonly Buffer[]): string {
 
 const NEWLINE = 0x0a;
 
-async function* split(stream: ClientHttp2Stream): AsyncGenerator<string, void> {
+/** The lines of a stream; what follows the last line break is no line. */
+export async function* splitLines(stream: AsyncIterable<Buffer>): AsyncGenerator<string, void> {
   let pending: Buffer[] = [];
-  for await (const chunk of stream as AsyncIterable<Buffer>) {
+  for await (const chunk of stream) {
     let start = 0;
     for (let end = chunk.indexOf(NEWLINE); end >= 0; end = chunk.indexOf(NEWLINE, start)) {
       pending.push(chunk.subarray(start, end));

@@ -1,7 +1,7 @@
 /** Keeps a store in step with the API server: a list-watch state machine that never ends the process. */
 import type {KubeObject} from '../api/objects.ts';
 import {escaped} from '../core/legible.ts';
-import {ApiError} from '../errors.ts';
+import {ApiError, messageOf} from '../errors.ts';
 import {type ApiClient, WATCH_GRACE_MS} from './client.ts';
 import {backoffMs, delay} from './clock.ts';
 import {isNewer, type Row, type Store} from './store.ts';
@@ -91,7 +91,7 @@ export class Informer<R extends Row> {
 
   /** Lists in pages into a side buffer and swaps it in whole. Returns the version to watch from. */
   async #list(): Promise<string> {
-    const {client, path, store, project, signal, metadataOnly, pollMs} = this.#options;
+    const {client, path, store, signal, metadataOnly, pollMs} = this.#options;
     const limit = `${pollMs === undefined ? PAGE_SIZE : POLL_PAGE_SIZE}`;
     const accept = metadataOnly ? {accept: metadataAs('PartialObjectMetadataList')} : {};
     const rows = new Map<string, R>();
@@ -101,7 +101,7 @@ export class Informer<R extends Row> {
       const query = this.#query({limit, continue: next});
       const page = checkPage(await client.request('GET', `${path}?${query}`, {signal, ...accept}), path);
       for (const object of page.items ?? []) {
-        const row = project(object, store.get(keyOf(object)));
+        const row = this.#read(object);
         rows.set(row.key, row);
       }
       version = page.metadata.resourceVersion;
@@ -151,7 +151,7 @@ export class Informer<R extends Row> {
   }
 
   #take({type, object}: WatchEvent): void {
-    const {store, project, onEvent, path} = this.#options;
+    const {store, onEvent, path} = this.#options;
     const {resourceVersion} = object.metadata;
     if (type === 'BOOKMARK') store.bookmark(resourceVersion);
     if (type === 'BOOKMARK' || type === 'ERROR') return;
@@ -162,8 +162,19 @@ export class Informer<R extends Row> {
         message: 'events came out of order',
       });
     if (type === 'DELETED') store.delete(keyOf(object), resourceVersion);
-    else store.put(project(object, store.get(keyOf(object))));
+    else store.put(this.#read(object));
     onEvent?.(type, object);
+  }
+
+  /** What is kept of an object. One that can't be read is an answer that failed, and no reason to end the process. */
+  #read(object: KubeObject): R {
+    const {path, store, project} = this.#options;
+    const key = keyOf(object);
+    try {
+      return project(object, store.get(key));
+    } catch (error) {
+      throw new ApiError(`READ ${path}`, {status: 0, message: `${key}: ${messageOf(error)}`}, error);
+    }
   }
 
   #query(parameters: Record<string, string | undefined>): string {
@@ -180,12 +191,39 @@ export function keyOf({metadata: {namespace, name}}: KubeObject): string {
   return namespace === undefined ? name : `${namespace}/${name}`;
 }
 
-/** What is JSON and no list, as from a proxy, is an answer that failed. */
+const isText = (value: unknown) => typeof value === 'string' && value !== '';
+
+/** A version that others can be compared to, and that a watch can go on from. */
+const isVersion = (value: unknown) => typeof value === 'string' && /^\d+$/.test(value);
+
+/** Whether all is there by which an object is known. */
+function isObject(value: unknown): value is KubeObject {
+  const {name, namespace = 'none', resourceVersion} = (value as Partial<KubeObject> | null)?.metadata ?? {};
+  return isText(name) && isText(namespace) && isVersion(resourceVersion);
+}
+
+/** What is JSON and no list, as from a proxy, is an answer that failed: taken for an empty list it would delete all. */
 function checkPage(answer: unknown, path: string): ListAnswer {
-  const page = answer as Partial<ListAnswer> | null;
-  if (!page?.metadata?.resourceVersion)
+  const {metadata, items} = (answer ?? {}) as Partial<ListAnswer>;
+  const isList = items === null || (Array.isArray(items) && items.every(isObject));
+  if (!isVersion(metadata?.resourceVersion) || !isList)
     throw new ApiError(`GET ${path}`, {status: 0, message: 'the server sent what is no list'});
-  return page as ListAnswer;
+  return answer as ListAnswer;
+}
+
+function isEvent(event: Partial<WatchEvent> | null): event is WatchEvent {
+  switch (event?.type) {
+    case 'ADDED':
+    case 'MODIFIED':
+    case 'DELETED':
+      return isObject(event.object);
+    case 'BOOKMARK':
+      return isVersion(event.object?.metadata?.resourceVersion);
+    case 'ERROR':
+      return Boolean(event.object);
+    default:
+      return false;
+  }
 }
 
 type StatusObject = {code?: number; reason?: string; message?: string};
@@ -201,9 +239,9 @@ function parseEvent(line: string, path: string): WatchEvent {
       error,
     );
   }
-  if (!event?.object || (event.type !== 'ERROR' && !event.object.metadata?.resourceVersion))
+  if (!isEvent(event))
     throw new ApiError(`WATCH ${path}`, {status: 0, message: 'the server sent what is no event'});
-  if (event.type !== 'ERROR') return event as WatchEvent;
+  if (event.type !== 'ERROR') return event;
   const {code = 500, reason = '', message = 'the watch failed'} = event.object as unknown as StatusObject;
   throw new ApiError(`WATCH ${path}`, {status: code, reason, message: escaped(message)});
 }

@@ -357,7 +357,16 @@ for (const [how, answer] of [
   });
 }
 
-for (const body of ['{}', 'null', '{"metadata": {}}']) {
+for (const body of [
+  '{}',
+  'null',
+  '{"metadata": {}}',
+  '{"metadata": {"resourceVersion": "10"}}',
+  '{"metadata": {"resourceVersion": "10"}, "items": {}}',
+  '{"metadata": {"resourceVersion": "10"}, "items": [null]}',
+  '{"metadata": {"resourceVersion": "10"}, "items": [{"metadata": {"name": "a"}}]}',
+  '{"metadata": {"resourceVersion": "ten"}, "items": []}',
+]) {
   test(`a list that is ${body} is told and tried again`, async t => {
     const api = await ApiServer.start(t);
     api.expect(LIST, text(body));
@@ -379,6 +388,10 @@ for (const line of [
   '{"type":"ADDED"}',
   '{"type":"ERROR"}',
   '{"type":"BOOKMARK","object":{}}',
+  '{"type":"BOOKMARK","object":{"metadata":{"resourceVersion":"ten"}}}',
+  '{"type":"ADDED","object":{"metadata":{"resourceVersion":"11"}}}',
+  '{"type":"ADDED","object":{"metadata":{"name":"a","resourceVersion":11}}}',
+  '{"type":"RENAMED","object":{"metadata":{"name":"a","resourceVersion":"11"}}}',
 ]) {
   test(`after the event ${line} the watch goes on where it was`, async t => {
     const api = await ApiServer.start(t);
@@ -391,6 +404,30 @@ for (const line of [
     await informer.stop();
   });
 }
+
+test('an object that can not be read is told, and does not end the loop', async t => {
+  const api = await ApiServer.start(t);
+  api.expect(LIST, list(10));
+  api.expect(watchFrom(10), watched(added('a', 11)));
+  const next = api.expect(watchFrom(10), watching());
+  const end = new AbortController();
+  const problems: (ApiError | undefined)[] = [];
+  const informer = new Informer<Row>({
+    client: api.client(),
+    path: PATH,
+    store: new Store(),
+    project: () => {
+      throw new TypeError('no such field');
+    },
+    signal: end.signal,
+    onProblem: error => problems.push(error),
+  });
+  const running = informer.run();
+  await next.received;
+  t.like(problems[1], {status: 0, message: `READ ${PATH}: shop/a: no such field`});
+  end.abort();
+  await t.notThrowsAsync(running);
+});
 
 test('a watch that works again is told', async t => {
   const api = await ApiServer.start(t);
