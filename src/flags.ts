@@ -56,11 +56,21 @@ function electionFlags(): Option[] {
   ];
 }
 
+/** Read more seldom, each heartbeat would seem to have run out in the meantime. */
+const WITHIN_A_BEAT = ': the Lease of a node lasts for 40 seconds, and has to be read within them';
+
 function processFlags(): Option[] {
   const port = 'port of /livez, /readyz and /metrics; 0 takes a free one';
   return [
     count('--workers <n>', 'objects that are reconciled at once', 64, 1, 1000),
-    count('--heartbeat-poll-seconds <n>', 'between two looks at the Leases of nodes', 10, 1, 3600),
+    count(
+      '--heartbeat-poll-seconds <n>',
+      'between two looks at the Leases of nodes',
+      10,
+      1,
+      39,
+      WITHIN_A_BEAT,
+    ),
     text('--http-host <address>', 'where probes and metrics listen', '', 'all addresses'),
     count('--http-port <n>', port, 8080, 0, 65_535),
     text('--log-level <level>', 'least important lines that are written', 'info').choices(LOG_LEVELS),
@@ -97,12 +107,19 @@ function number(flag: string, description: string, preset: number): Option {
     });
 }
 
-function count(flag: string, description: string, preset: number, min: number, max: number): Option {
+function count(
+  flag: string,
+  description: string,
+  preset: number,
+  min: number,
+  max: number,
+  why = '',
+): Option {
   return option(flag, description)
     .default(preset)
     .argParser(value => {
       if (!/^\d+$/.test(value) || Number(value) < min || Number(value) > max) {
-        throw new InvalidArgumentError(`write a whole number from ${min} to ${max}`);
+        throw new InvalidArgumentError(`write a whole number from ${min} to ${max}${why}`);
       }
       return Number(value);
     });

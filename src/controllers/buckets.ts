@@ -8,7 +8,7 @@ export function isSuperseded(lease: LeaseView, world: World, monotonicMs: number
   const bucket = bucketOf(lease.name);
   if (!bucket) return false;
   const siblings = [...world.leaseIndex.inNamespace(lease.namespace)]
-    .flatMap(key => world.leases.get(key) ?? [])
+    .flatMap(key => world.lease(key, monotonicMs) ?? [])
     .filter(each => bucketOf(each.name)?.base === bucket.base);
-  return supersededBuckets(siblings, monotonicMs).includes(lease);
+  return supersededBuckets(siblings, monotonicMs).some(each => each.key === lease.key);
 }

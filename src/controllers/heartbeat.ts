@@ -7,10 +7,10 @@ import type {World} from './world.ts';
 
 export const heartbeatController: Controller<HeartbeatObservation> = {
   name: 'heartbeat',
-  observe(name, world) {
+  observe(name, world, now) {
     const {heartbeats} = world;
     const node = heartbeats.nodes.get(name);
-    const lease = heartbeats.leases.get(name);
+    const lease = heartbeats.lease(name, now.monotonicMs);
     return {
       name,
       node: heartbeats.ready ? node : undefined,

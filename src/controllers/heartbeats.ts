@@ -5,6 +5,7 @@ import {systemClock} from '../runtime/clock.ts';
 import {type Row, Store} from '../runtime/store.ts';
 import {isHeartbeat} from './changes.ts';
 import {type NodeRow, projectHeartbeat, projectNode} from './project.ts';
+import {asSeen} from './seen.ts';
 import type {WatchRequest} from './watch-request.ts';
 
 /** What policies of nodes ask for; labels are most of what is known of a node. */
@@ -44,6 +45,11 @@ export class Heartbeats {
 
   get leases(): Store<LeaseView> {
     return this.#leases;
+  }
+
+  /** A Lease as the last complete list says it: nothing after that can tell that its node is silent. */
+  lease(name: string, monotonicMs: number): LeaseView | undefined {
+    return asSeen(this.#leases, name, monotonicMs);
   }
 
   /** Begins to read what is needed, or ends it and forgets everything. */
@@ -138,7 +144,7 @@ export class Heartbeats {
   #state(resource: string, problem: string | undefined): void {
     if (problem === undefined) this.#problems.delete(resource);
     else this.#problems.set(resource, problem);
-    this.#lookForSilence();
+    if (resource === 'heartbeats' && problem === undefined) this.#lookForSilence();
     const isWell = this.ready && this.#problems.size === 0;
     if (isWell && this.#isWell) return;
     this.#isWell = isWell;
@@ -148,7 +154,7 @@ export class Heartbeats {
 
   /** A list is all that can tell that a node is silent, and cheaper than a timer for each of them. */
   #lookForSilence(): void {
-    const nowMs = systemClock.monotonicMs();
+    const nowMs = this.#leases.rightUntilMs(systemClock.monotonicMs());
     for (const lease of this.#leases.values()) {
       const isSilent = holding(lease, nowMs).state !== 'held';
       if (isSilent === this.#silent.has(lease.name)) continue;

@@ -17,7 +17,7 @@ import type {World} from './world.ts';
 export const leaseController: Controller<LeaseObservation> = {
   name: 'lease',
   observe(key, world, now) {
-    const lease = world.leases.get(key);
+    const lease = world.lease(key, now.monotonicMs);
     if (!lease) return NOTHING;
     const governing = world.governing(lease.namespace);
     const claim = world.claims.winner(key);
@@ -109,7 +109,7 @@ function isHandingOver(lease: LeaseView, claim: Claim | undefined, world: World,
   return world.leaseIndex
     .ofSubject(policy, lease.namespace, lease.subject)
     .filter(key => key !== lease.key && world.claims.winner(key)?.subject !== lease.subject)
-    .flatMap(key => world.leases.get(key) ?? [])
+    .flatMap(key => world.lease(key, now.monotonicMs) ?? [])
     .some(other => isHeldByOthers(other, now.monotonicMs));
 }
 

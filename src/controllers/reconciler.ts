@@ -16,6 +16,7 @@ import type {Logger} from '../telemetry/log.ts';
 import type {Metrics} from '../telemetry/metrics.ts';
 import type {Controller} from './controller.ts';
 import {projectLease, projectPolicy, projectRegistry} from './project.ts';
+import {blindMs} from './seen.ts';
 import type {World} from './world.ts';
 
 export type ReconcilerOptions = {
@@ -29,6 +30,9 @@ export type ReconcilerOptions = {
   metrics: Metrics;
   log: Logger;
 };
+
+/** While the Leases are not seen, what would change next does not come nearer: to look again and again is of no use. */
+const BLIND_AGAIN_MS = 1000;
 
 export class Reconciler {
   readonly #options: ReconcilerOptions;
@@ -64,7 +68,10 @@ export class Reconciler {
     if (actions.length > 0) await apply(actions, this.#writer(key, term));
     controller.ended?.(rest, undefined, world);
     stop({controller: name});
-    return plan.requeueAfterMs;
+    const isBlind = blindMs(world.leases, now.monotonicMs) > 0;
+    return isBlind && plan.requeueAfterMs !== undefined
+      ? Math.max(plan.requeueAfterMs, BLIND_AGAIN_MS)
+      : plan.requeueAfterMs;
   }
 
   /** Sums up what the plan found, and wants a new status of the policies whose sums changed. Returns what is new. */

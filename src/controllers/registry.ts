@@ -21,7 +21,7 @@ export const registryController: Controller<RegistryObservation> = {
       claims,
       heldOld: claims.flatMap(claim => heldOldNames(claim, namespace, world, now)),
       bystanders: bystanders(namespace, world),
-      heldForMs: name => heldForMs(world.leases.get(`${namespace}/${name}`), now),
+      heldForMs: name => heldForMs(world.lease(`${namespace}/${name}`, now.monotonicMs), now),
       exempt: exemptNames(namespace, world, now),
       current: world.registries.get(`${namespace}/${REGISTRY_NAME}`),
       exists: (name, transitions) => goesOn(`${namespace}/${name}`, transitions, world),
@@ -50,7 +50,7 @@ function heldOldNames(claim: Claim, namespace: string, world: World, now: Now) {
   return world.leaseIndex
     .ofSubject(claim.policy, namespace, claim.subject)
     .filter(key => key !== claim.leaseKey)
-    .flatMap(key => world.leases.get(key) ?? [])
+    .flatMap(key => world.lease(key, now.monotonicMs) ?? [])
     .filter(lease => isHeldByOthers(lease, now.monotonicMs))
     .map(lease => ({lease, claim}));
 }

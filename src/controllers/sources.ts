@@ -57,7 +57,9 @@ function* enforced(world: World) {
 /** A set of buckets that another one has replaced leads nothing, and nobody waits for it. */
 const leaderless = (world: World, nowMs: number) =>
   longest(world, (lease, kind) =>
-    isSuperseded(lease, world, nowMs) ? undefined : leaderlessMs(lease, kind, nowMs),
+    isSuperseded(lease, world, nowMs)
+      ? undefined
+      : leaderlessMs(lease, kind, world.leases.rightUntilMs(nowMs)),
   );
 
 /** By this an alert knows a policy of components, whatever its name is. */

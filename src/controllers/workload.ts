@@ -1,15 +1,15 @@
 /** Gives each selected workload its Lease. */
 import {REGISTRY_NAME} from '../api/objects.ts';
 import type {Claim} from '../core/claims.ts';
-import {type ClaimView, planWorkload, type WorkloadObservation} from '../core/plan-workload.ts';
+import {type ClaimView, type Now, planWorkload, type WorkloadObservation} from '../core/plan-workload.ts';
 import {AdoptionConflict} from '../errors.ts';
 import type {Controller} from './controller.ts';
 import type {World} from './world.ts';
 
 export const workloadController: Controller<WorkloadObservation> = {
   name: 'workload',
-  observe(id, world) {
-    const claims = world.claims.of(id).flatMap(claim => claimView(claim, world) ?? []);
+  observe(id, world, now) {
+    const claims = world.claims.of(id).flatMap(claim => claimView(claim, world, now) ?? []);
     return {workload: world.workload(id), claims};
   },
   plan: planWorkload,
@@ -19,7 +19,7 @@ export const workloadController: Controller<WorkloadObservation> = {
   },
 };
 
-function claimView(claim: Claim, world: World): ClaimView | undefined {
+function claimView(claim: Claim, world: World, now: Now): ClaimView | undefined {
   const rules = world.rules.get(claim.policy);
   if (!rules) return undefined;
   const key = claim.leaseKey;
@@ -31,8 +31,10 @@ function claimView(claim: Claim, world: World): ClaimView | undefined {
     claim,
     rules,
     winner: key === undefined ? undefined : world.claims.winner(key),
-    lease: key === undefined ? undefined : world.leases.get(key),
-    predecessors: bound.filter(other => other !== key).flatMap(other => world.leases.get(other) ?? []),
+    lease: key === undefined ? undefined : world.lease(key, now.monotonicMs),
+    predecessors: bound
+      .filter(other => other !== key)
+      .flatMap(other => world.lease(other, now.monotonicMs) ?? []),
     namespace: namespaceState(claim, world),
     retiredTransitions: registry?.spec.retired[name]?.transitions ?? 0,
     notAdopted: refused?.lease === key ? refused?.why : undefined,

@@ -21,6 +21,7 @@ import {LeaseIndex} from './lease-index.ts';
 import {Ledger} from './ledger.ts';
 import {type NamespaceRow, type PolicyRow, projectWorkload, type RegistryRow} from './project.ts';
 import {RenderedObjects} from './rendered-objects.ts';
+import {asSeen} from './seen.ts';
 import {Triggers} from './triggers.ts';
 import type {WatchRequest} from './watch-request.ts';
 
@@ -151,6 +152,11 @@ export class World {
       if (found) return found;
     }
     return undefined;
+  }
+
+  /** A Lease as it may be judged at this moment. */
+  lease(key: string, monotonicMs: number): LeaseView | undefined {
+    return asSeen(this.leases, key, monotonicMs);
   }
 
   /** What the Lease is for. */

@@ -3,7 +3,7 @@ import type {KubeObject} from '../api/objects.ts';
 import {escaped} from '../core/legible.ts';
 import {ApiError, messageOf} from '../errors.ts';
 import {type ApiClient, WATCH_GRACE_MS} from './client.ts';
-import {backoffMs, delay} from './clock.ts';
+import {backoffMs, delay, systemClock} from './clock.ts';
 import {isNewer, type Row, type Store} from './store.ts';
 
 /** Instead of the objects, of which a watch sends one and a list many. */
@@ -48,6 +48,8 @@ export class Informer<R extends Row> {
   readonly #options: InformerOptions<R>;
   #failures = 0;
   #failing = false;
+  /** Up to when the store is right, should the watch deliver no more. */
+  #rightAtMs: number | undefined;
 
   constructor(options: InformerOptions<R>) {
     this.#options = options;
@@ -97,6 +99,7 @@ export class Informer<R extends Row> {
     const rows = new Map<string, R>();
     let next: string | undefined;
     let version = '';
+    const askedAtMs = systemClock.monotonicMs();
     do {
       const query = this.#query({limit, continue: next});
       const page = checkPage(await client.request('GET', `${path}?${query}`, {signal, ...accept}), path);
@@ -108,6 +111,8 @@ export class Informer<R extends Row> {
       next = page.metadata.continue || undefined;
     } while (next);
     store.replace(rows, version);
+    this.#rightAtMs = askedAtMs;
+    store.isRightAt(askedAtMs);
     this.#options.onList?.();
     this.#tell(undefined);
     return version;
@@ -115,7 +120,7 @@ export class Informer<R extends Row> {
 
   /** Applies events until the server ends the stream. Returns the version to go on from. */
   async #watch(from: string): Promise<string> {
-    const {client, path, signal, metadataOnly} = this.#options;
+    const {client, path, store, signal, metadataOnly} = this.#options;
     const accept = metadataOnly ? metadataAs('PartialObjectMetadata') : undefined;
     const seconds = WATCH_SECONDS.min + Math.floor(Math.random() * (WATCH_SECONDS.max - WATCH_SECONDS.min));
     const query = this.#query({
@@ -131,10 +136,15 @@ export class Informer<R extends Row> {
         const event = parseEvent(line, path);
         const version = event.object.metadata.resourceVersion;
         this.#take(event);
+        // Not before: that a watch is answered does not say that what was missed has come.
+        this.#rightAtMs = systemClock.monotonicMs();
+        store.isRightAt(undefined);
         if (isNewer(version, held.version)) held.version = version;
         this.#failures = 0;
         if (this.#failing) this.#tell(undefined);
       }
+      this.#rightAtMs = systemClock.monotonicMs();
+      store.isRightAt(this.#rightAtMs);
       return held.version;
     } catch (error) {
       if (error instanceof ApiError && error.isGone) throw error;
@@ -147,6 +157,7 @@ export class Informer<R extends Row> {
 
   #tell(problem: ApiError | undefined): void {
     this.#failing = problem !== undefined;
+    if (problem && this.#rightAtMs !== undefined) this.#options.store.isRightAt(this.#rightAtMs);
     this.#options.onProblem?.(problem);
   }
 

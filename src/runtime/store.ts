@@ -19,6 +19,8 @@ export class Store<R extends Row> {
   /** The version up to which the watch has delivered everything. */
   #seen = '0';
   #ready = false;
+  /** Monotonic milliseconds up to which the rows are known to be right; undefined while the watch delivers. */
+  #rightAtMs: number | undefined;
 
   constructor(onChange: (change: Change<R>) => void = () => {}) {
     this.#onChange = onChange;
@@ -39,6 +41,19 @@ export class Store<R extends Row> {
   /** Whether a first list is complete. Before that an absent row means nothing. */
   get ready(): boolean {
     return this.#ready;
+  }
+
+  /**
+   * Up to which moment nothing can have happened that is not here: this one while the watch delivers, else that of the
+   * last list or the last that the watch delivered.
+   */
+  rightUntilMs(nowMs: number): number {
+    return Math.min(nowMs, this.#rightAtMs ?? nowMs);
+  }
+
+  /** The rows were right at that moment, and what has happened since is not known; undefined when all is told at once. */
+  isRightAt(monotonicMs: number | undefined): void {
+    this.#rightAtMs = monotonicMs;
   }
 
   /** Swaps in a complete list; what vanished is reported as deleted, what we wrote after the list stays. */

@@ -3,6 +3,7 @@ import test from 'ava';
 import type {KubeObject} from '../../src/api/objects.ts';
 import {Heartbeats, type HeartbeatsOptions} from '../../src/controllers/heartbeats.ts';
 import type {WatchRequest} from '../../src/controllers/watch-request.ts';
+import type {LeaseView} from '../../src/core/lifetime.ts';
 import type {Row} from '../../src/runtime/store.ts';
 
 /** Caches, and lists that come when the test says so. */
@@ -67,6 +68,22 @@ test('a heartbeat that goes on is a write and nothing to look at', t => {
   list('leases', '6', beat('a', SECOND, '2'));
   t.is(changed.length, before);
   t.is(told.at(-1), 'write a');
+});
+
+test('a node falls silent by a list of heartbeats, and neither by one that failed nor by one of nodes', t => {
+  const {heartbeats, list, requestOf, changed} = caches();
+  heartbeats.want('names');
+  list('nodes', '5', node('a'));
+  list('leases', '5', beat('a', FIRST));
+  const {leases} = heartbeats;
+  const silentSinceMs = performance.now() - 41_000;
+  leases.put({...(leases.get('a') as LeaseView), resourceVersion: '6', changedAtMs: silentSinceMs});
+  const before = changed.length;
+  requestOf('leases')?.onState?.('the API server does not answer');
+  list('nodes', '6', node('a'));
+  t.is(changed.length, before);
+  requestOf('leases')?.onState?.(undefined);
+  t.deepEqual(changed.slice(before), ['a']);
 });
 
 test('texts that say the same are kept once, and what does not change is what was there', t => {

@@ -101,6 +101,8 @@ for (const argv of [
   ['--lease-duration-seconds', '0'],
   ['--lease-duration-seconds', '15.5'],
   ['--lease-duration-seconds', '86401'],
+  ['--heartbeat-poll-seconds', '0'],
+  ['--heartbeat-poll-seconds', '40'],
   ['--renew-deadline-seconds', '0'],
   ['--renew-deadline-seconds', '-1'],
   ['--renew-deadline-seconds', 'Infinity'],
@@ -149,6 +151,15 @@ test('variables are taken, and flags go before them', async t => {
 test('a variable that is impossible is refused by its name', async t => {
   const {result} = await inProcess([], {LEASEPOLICY_WORKERS: 'many'});
   t.regex((result as {refused: string}).refused, /LEASEPOLICY_WORKERS.*whole number from 1 to 1000/);
+});
+
+test('heartbeats are read within the time for which one lasts', async t => {
+  const {result} = await inProcess(['--heartbeat-poll-seconds', '40'], {});
+  t.regex(
+    (result as {refused: string}).refused,
+    /whole number from 1 to 39: the Lease of a node lasts for 40 seconds, and has to be read within them/,
+  );
+  t.is(parseConfig(['--heartbeat-poll-seconds', '39'])?.heartbeatPollSeconds, 39);
 });
 
 test('--help prints every flag with its variable, and there is nothing to run', async t => {

@@ -1,4 +1,5 @@
 /** The informer against everything that ends a list or a watch. */
+import http2 from 'node:http2';
 import test, {type ExecutionContext} from 'ava';
 import type {KubeObject} from '../../src/api/objects.ts';
 import type {ApiError} from '../../src/errors.ts';
@@ -16,6 +17,7 @@ import {
   watched,
   watching,
 } from '../support/api-server.ts';
+import {eventually} from '../support/eventually.ts';
 
 const PATH = '/apis/apps/v1/deployments';
 const LIST = `GET ${PATH}?limit=500`;
@@ -133,6 +135,27 @@ test('events are in the store before they are told', async t => {
   await next.received;
   t.deepEqual(informer.contents(), ['shop/a@12', 'shop/c@11']);
   t.deepEqual(informer.events, ['ADDED shop/c', 'MODIFIED shop/a', 'DELETED shop/b']);
+  await informer.stop();
+});
+
+test('the store is right up to now while the watch delivers, and else up to what it delivered last', async t => {
+  const api = await ApiServer.start(t);
+  const far = performance.now() + 3_600_000;
+  const first = api.expect(LIST, list(10));
+  api.expect(watchFrom(10), resetAfter(`${JSON.stringify(added('a', 11))}\n`));
+  const again = api.expect(watchFrom(11), watching());
+  const informer = run(t, api);
+  t.is(informer.store.rightUntilMs(far), far, 'before a list nothing is told of it');
+  await first.received;
+  await again.received;
+  const lastMs = informer.store.rightUntilMs(far);
+  t.true(lastMs < performance.now(), 'an answer to the next watch says nothing yet');
+  again.send(bookmark(12));
+  await eventually('the watch delivers', async () => informer.store.rightUntilMs(far) === far);
+  again.stream.close(http2.constants.NGHTTP2_INTERNAL_ERROR);
+  api.expect(watchFrom(12), watching());
+  await eventually('it has failed', async () => informer.store.rightUntilMs(far) < far);
+  t.true(informer.store.rightUntilMs(far) > lastMs);
   await informer.stop();
 });
 
