@@ -30,6 +30,8 @@ export class Heartbeats {
   readonly #problems = new Map<string, string>();
   /** Whether both are read without a problem, as it was told last. */
   #isWell = false;
+  /** Names that were judged before the caches were emptied, to be judged anew when they are complete. */
+  #former: readonly string[] = [];
   /** Names of nodes whose Lease has run out since it was renewed last. */
   readonly #silent = new Set<string>();
   /** Names of Leases without a node, with the monotonic milliseconds since when this process knows. */
@@ -57,13 +59,15 @@ export class Heartbeats {
     if ((this.#reading?.need ?? 'nothing') === need) return;
     this.#reading?.end.abort(new Error('what policies of nodes ask for has changed'));
     this.#reading = undefined;
+    this.#former = [...this.#former, ...this.names()];
     this.#nodes = new Store();
     this.#leases = new Store();
     this.#problems.clear();
     this.#absentSinceMs.clear();
     this.#silent.clear();
     this.#isWell = false;
-    if (need !== 'nothing') this.#start(need);
+    if (need === 'nothing') this.#former = [];
+    else this.#start(need);
   }
 
   /** Whether both caches are complete. Before that nothing is known to be absent. */
@@ -149,6 +153,10 @@ export class Heartbeats {
     if (isWell && this.#isWell) return;
     this.#isWell = isWell;
     for (const {name} of this.#leases.values()) this.#noteAbsence(name);
+    if (isWell) {
+      for (const name of this.#former) this.#options.onChange(name);
+      this.#former = [];
+    }
     this.#options.onState();
   }
 

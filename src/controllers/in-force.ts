@@ -32,6 +32,8 @@ export type InForceOptions = {
   onWorkload: (change: Change<WorkloadRow>) => void;
   /** Why the nodes can't be read. */
   nodesProblem: () => string | undefined;
+  /** Told of a policy whose subjects are of another kind than before. */
+  onOtherSubjects: (policy: string) => void;
   /** Told when rules came into force or went out of it. */
   onRules: () => void;
 };
@@ -89,7 +91,11 @@ export class InForce {
   }
 
   #enforce(policy: string, rules: Rules | SystemRules | undefined): void {
-    if (this.of(policy)?.generation === rules?.generation) return;
+    const before = this.of(policy);
+    if (before?.generation === rules?.generation) return;
+    // By the keys of the new kind nobody would judge anew what was judged by those of the old one.
+    if (before && rules && subjectsKind(before) !== subjectsKind(rules))
+      this.#options.onOtherSubjects(policy);
     this.rules.delete(policy);
     this.systemRules.delete(policy);
     if (rules && isSystem(rules)) this.systemRules.set(policy, rules);
@@ -160,6 +166,8 @@ export class InForce {
     return source;
   }
 }
+
+const subjectsKind = (rules: Rules | SystemRules) => (isSystem(rules) ? rules.subjects.kind : 'Workload');
 
 /** The API server validates by the CRD that it has, which may be that of another version. */
 const NOT_WHOLE = 'spec: it is not what this version knows: install its CRDs with kubectl apply -f crds';

@@ -98,15 +98,17 @@ export class Ledger {
     this.#plain.clear();
   }
 
-  /** Forgets a policy that is gone, with everything that was found for it. */
+  /** Forgets a policy that is gone or is of other subjects now, with everything that was found for it. */
   forget(policy: string): void {
     const isOthers = (each: {readonly policy: string}) => each.policy !== policy;
     for (const [key, {findings, states = [], garbage = []}] of this.#entries) {
-      this.#entries.set(key, {
+      const rest = {
         findings: findings.filter(isOthers),
         states: states.filter(isOthers),
         garbage: garbage.filter(isOthers),
-      });
+      };
+      if (isEmpty(rest)) this.#entries.delete(key);
+      else this.#entries.set(key, rest);
     }
     this.#tallies.delete(policy);
   }

@@ -82,6 +82,7 @@ export class World {
       policies: () => this.policies.values(),
       nodesProblem: () => this.heartbeats.problem,
       onWorkload: change => this.triggers.workloadChanged(change),
+      onOtherSubjects: policy => this.ledger.forget(policy),
       onRules: () => this.triggers.rulesChanged(),
     });
     this.heartbeats = new Heartbeats({

@@ -108,6 +108,18 @@ test('labels of nodes are kept only where they are needed', t => {
   t.deepEqual(heartbeats.nodes.get('a')?.labels, {pool: 'a'});
 });
 
+test('what was there when labels began to be needed is judged anew, also when it is gone since', t => {
+  const {heartbeats, list, changed} = caches();
+  heartbeats.want('names');
+  list('nodes', '5', node('a'), node('gone'));
+  list('leases', '5', beat('a', FIRST), beat('gone', FIRST), beat('left', FIRST));
+  heartbeats.want('names and labels');
+  const before = changed.length;
+  list('nodes', '6', node('a'));
+  list('leases', '6', beat('a', FIRST));
+  t.deepEqual([...new Set(changed.slice(before))].sort(), ['a', 'gone', 'left']);
+});
+
 test('when nothing is wanted any more, the watches end and nothing is kept', t => {
   const {heartbeats, list, requests} = caches();
   heartbeats.want('names');

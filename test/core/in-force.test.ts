@@ -5,7 +5,7 @@ import {INJECTION_CONFLICT, InForce} from '../../src/controllers/in-force.ts';
 import type {PolicyRow} from '../../src/controllers/project.ts';
 import {World} from '../../src/controllers/world.ts';
 import type {KindAnswer} from '../../src/runtime/kinds.ts';
-import {idleWorld, policy} from '../support/builders.ts';
+import {idleWorld, policy, systemPolicy} from '../support/builders.ts';
 
 type TestPolicy = ReturnType<typeof policy>;
 
@@ -124,6 +124,7 @@ function afterRestart(t: ExecutionContext, rows: PolicyRow[], expected: string[]
       policies: () => rows,
       onWorkload: () => {},
       nodesProblem: () => undefined,
+      onOtherSubjects: () => {},
       onRules: () => {},
     });
     for (const each of order) inForce.judge(each);
@@ -194,4 +195,48 @@ test('a policy that was deleted and made anew while nobody watched is judged ane
   one.policies.put(row(first));
   one.policies.replace(new Map([['first', {...row(policy('first')), uid: 'another'}]]), '900');
   t.is(one.rules.get('first')?.injection, undefined);
+});
+
+// Other subjects
+
+const nodes = systemPolicy({nodes: {selector: {}}}).spec;
+const components = systemPolicy({components: [{namespace: 'kube-system', name: 'x'}]}).spec;
+const judged = (policyName: string, reason: 'StaleHeartbeat' | 'MissingLease') => ({
+  findings: [
+    {
+      policy: policyName,
+      reason,
+      about: {apiVersion: 'v1', kind: 'Node', namespace: '', name: 'a', uid: ''},
+      message: '',
+    },
+  ],
+  states: [{policy: policyName, class: 'node-heartbeat', lifetime: 'held', claimed: true} as const],
+});
+
+for (const [from, key, to] of [
+  [nodes, 'heartbeat/a', components],
+  [nodes, 'heartbeat/a', policy('system').spec],
+  [components, 'components/system', nodes],
+  [policy('system').spec, 'lease/shop/a', nodes],
+] as const) {
+  const kindOf = ({subjects}: typeof from) => Object.keys(subjects)[0];
+  test(`a policy that goes from ${kindOf(from)} to ${kindOf(to)} counts nothing and finds nothing of what it was`, t => {
+    const one = world();
+    const before = {...row(policy('system')), spec: from} as PolicyRow;
+    one.policies.put(before);
+    one.ledger.record(key, judged('system', 'StaleHeartbeat'), 0);
+    one.ledger.record('heartbeat/b', judged('other', 'StaleHeartbeat'), 0);
+    one.policies.put({...row(policy('system'), 2), spec: to} as PolicyRow);
+    t.is(one.inForce.of('system')?.generation, 2);
+    t.deepEqual([one.ledger.tally('system').total, one.ledger.tally('system').findings.size], [0, 0]);
+    t.is(one.ledger.tally('other').total, 1, 'what others found stays');
+  });
+}
+
+test('a policy whose subjects stay of one kind keeps what was found until it is judged anew', t => {
+  const one = world();
+  one.policies.put({...row(policy('system')), spec: nodes} as PolicyRow);
+  one.ledger.record('heartbeat/a', judged('system', 'StaleHeartbeat'), 0);
+  one.policies.put({...row(policy('system'), 2), spec: nodes} as PolicyRow);
+  t.is(one.ledger.tally('system').total, 1);
 });

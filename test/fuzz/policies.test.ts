@@ -143,6 +143,7 @@ function judged(row: PolicyRow): InForce {
     policies: () => [row],
     onWorkload: () => {},
     nodesProblem: () => undefined,
+    onOtherSubjects: () => {},
     onRules: () => {},
   });
   inForce.judge(row);
