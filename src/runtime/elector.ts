@@ -137,7 +137,9 @@ export class LeaderElector {
         const held = await this.#tryAcquireOrRenew();
         // Whoever can be chosen must have seen who held the Lease before.
         this.#standing ??= this.#stand();
-        if (held && this.#quietMs() <= 0) return this.#begin(startMs);
+        const term = held && this.#quietMs() <= 0 ? this.#begin(startMs) : undefined;
+        // Of a Lease that took longer to acquire than a term lasts, the next renewal is the beginning.
+        if (term?.mayWrite) return term;
       } catch (error) {
         // Somebody was faster: read at once whose Lease it is, as its duration counts from then.
         const again: boolean = !beaten && error instanceof ApiError && error.isConflict;

@@ -596,6 +596,26 @@ test('the deadline counts from the beginning of an acquisition, not from its ans
   await me.stop();
 });
 
+test('a term that is over before it began is told to nobody: the next renewal is its beginning', async t => {
+  const api = await ApiServer.start(t);
+  const me = candidate(t, api);
+  api.expect(GET, json(released(1)));
+  api.expect(
+    PUT,
+    first(() => me.clock.pass(10_000), stored(2)),
+  );
+  api.expect(GET, asWritten(api, 2));
+  const renewal = api.expect(PUT, stored(3));
+  const last = api.expect(GET, silence);
+  const term = await me.lead();
+  await renewal.received;
+  t.true(term.mayWrite);
+  t.false(term.signal.aborted);
+  t.is(term.transitions, 5);
+  await last.received;
+  await me.stop();
+});
+
 test('a renewal moves the deadline, counted from its beginning', async t => {
   const api = await ApiServer.start(t);
   const me = candidate(t, api);
