@@ -1,11 +1,17 @@
 # Builds the operator into one file and the command line into another, and an image that has these two, Node and the
 # libraries that Node is linked to: no shell, no package manager, no npm.
 #   docker build -t leasepolicy:0.1.0 .
+# The libraries are those of the image that it is built in; name that by its digest to be sure which:
+#   docker build --build-arg NODE_IMAGE=node@sha256:... -t leasepolicy:0.1.0 .
 
-FROM node:26-bookworm-slim AS build
+ARG NODE_IMAGE=node:26.10.0-bookworm-slim
+FROM ${NODE_IMAGE} AS build
 WORKDIR /build
 COPY package.json package-lock.json ./
 RUN npm ci
+# A script of its package has fetched it, so package-lock.json does not say what it is.
+COPY dev/node.sha256 dev/
+RUN grep -q "^$(sha256sum < node_modules/.bin/node | cut -d ' ' -f 1) " dev/node.sha256
 COPY tsconfig.json tsconfig.types.json ./
 COPY dev/bundle.ts dev/
 COPY src src

@@ -8,7 +8,7 @@ export PATH := $(CURDIR)/node_modules/.bin:$(PATH)
 INSTALLED := node_modules/.package-lock.json
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test fuzz chaos bench crds rules format build cluster-up cluster-down clean
+.PHONY: help setup demo test fuzz chaos bench crds rules format build sbom cluster-up cluster-down clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -46,6 +46,9 @@ format: setup ## format the sources and fix what can be fixed
 
 build: setup ## bundle the operator into dist/
 	@$(NODE) dev/bundle.ts
+
+sbom: setup ## write what is in the bundle and the image to dist/leasepolicy.cdx.json, in CycloneDX
+	@$(NODE) dev/sbom.ts
 
 cluster-up: setup ## start a real control plane with three nodes
 	@$(NODE) dev/cluster.ts up

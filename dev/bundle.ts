@@ -1,12 +1,12 @@
 /**
  * Bundles what the package consists of, so that it runs without node_modules: the command line into
  * dist/leasepolicy.mjs, the operator into dist/operator.mjs, and the election into dist/election.mjs, with its types in
- * dist/types. With a version as its argument it makes what another release of the operator would be,
+ * dist/types; beside each, as .packages.json, the packages of which there is something in it. With a version as its argument it makes what another release of the operator would be,
  * dist/operator-<version>.mjs, for tests of an upgrade.
  */
 import {execFileSync} from 'node:child_process';
-import {chmodSync, readFileSync, renameSync} from 'node:fs';
-import {type BuildOptions, build, type Plugin} from 'esbuild';
+import {chmodSync, readFileSync, renameSync, writeFileSync} from 'node:fs';
+import {type BuildOptions, build, type Metafile, type Plugin} from 'esbuild';
 
 /**
  * Modules that the framework and KubeConfig load and that this operator never calls, with the exports that are
@@ -58,9 +58,10 @@ const otherVersion = (version: string): Plugin => ({
 });
 
 /** Takes the place of the old bundle at once: a program that starts meanwhile reads the one or the other. */
-async function bundle(entry: string, name: string, options: BuildOptions): Promise<void> {
+async function bundle(entry: string, name: string, options: Omit<BuildOptions, 'metafile'>): Promise<void> {
   const unfinished = `dist/.${name}-${process.pid}.mjs`;
-  await build({
+  const {metafile} = await build({
+    metafile: true,
     entryPoints: [entry],
     outfile: unfinished,
     bundle: true,
@@ -70,7 +71,18 @@ async function bundle(entry: string, name: string, options: BuildOptions): Promi
     logLevel: 'warning',
     ...options,
   });
+  writeFileSync(`${unfinished}.json`, `${JSON.stringify(packagesIn(metafile), undefined, 2)}\n`);
   renameSync(unfinished, `dist/${name}.mjs`);
+  renameSync(`${unfinished}.json`, `dist/${name}.packages.json`);
+}
+
+/** Folders of packages as package-lock.json names them. */
+function packagesIn({outputs}: Metafile): string[] {
+  const parts = Object.values(outputs).flatMap(({inputs}) => Object.entries(inputs));
+  const folders = parts.flatMap(([file, {bytesInOutput}]) =>
+    bytesInOutput > 0 ? (/^(?:.*\/)?node_modules\/(?:@[^/]+\/)?[^/]+/.exec(file)?.[0] ?? []) : [],
+  );
+  return [...new Set(folders)].sort();
 }
 
 /** Names stay for stack traces; source text that is never run still costs memory, so white space goes. */
