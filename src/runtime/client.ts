@@ -1,14 +1,10 @@
 /** Requests to the API server: JSON in, JSON or an ApiError out, and watch streams as lines. */
 import type {ClientHttp2Stream, IncomingHttpHeaders, IncomingHttpStatusHeader} from 'node:http2';
-import {escaped, legible} from '../core/legible.ts';
 import {ApiError, messageOf, TermEndedError} from '../errors.ts';
 import {Connection, type KubeConfigSource} from './connection.ts';
+import {readRefusal} from './refusal.ts';
 
 const REQUEST_TIMEOUT_MS = 30_000;
-/** A proxy that asks for more than this would keep us from seeing that it is well again. */
-const RETRY_AFTER_MOST_MS = 60_000;
-/** What the API server says may be what a webhook says, or have an object's texts in it. */
-const REFUSAL_MOST = 4096;
 /** A watch is answered at once, also where there is nothing to tell. */
 const WATCH_ANSWER_MS = 30_000;
 /** How long after its time the server may end a watch. */
@@ -158,43 +154,13 @@ export class ApiClient {
 
   #refusal(method: string, path: string, {status, headers}: Answer, text: string): ApiError {
     if (status === 401) this.#connection.forgetCredentials();
-    const {message = text.slice(0, 200) || `HTTP ${status}`, reason = '', details} = statusOf(text);
-    const seconds = Number(headers['retry-after']);
-    const retryAfterMs = seconds >= 0 ? Math.min(seconds * 1000, RETRY_AFTER_MOST_MS) : undefined;
-    return new ApiError(`${method} ${path}`, {
-      status,
-      reason,
-      message: legible(message, REFUSAL_MOST),
-      retryAfterMs,
-      kept: keptFields(details),
-    });
+    return new ApiError(`${method} ${path}`, readRefusal(status, headers['retry-after'], text));
   }
 }
 
 /** A comment of RFC 9110, in which no other character may stand. */
 const comment = (remark: string | undefined) =>
   remark === undefined ? '' : ` (${remark.replaceAll(/[^ -~]|[()\\]/g, '?')})`;
-
-type Details = {causes?: {reason?: string; message?: string; field?: string}[]};
-type Status = {message?: string; reason?: string; details?: Details};
-
-/** Without the time at which the manager wrote last, which changes while the conflict stays the same. */
-function keptFields({causes = []}: Details = {}): string[] {
-  return causes
-    .filter(({reason}) => reason === 'FieldManagerConflict')
-    .map(({field = '', message = ''}) => {
-      const manager = /^conflict with ("[^"]*")/.exec(message)?.[1] ?? 'somebody else';
-      return escaped(`${field.replace(/^\./, '')} is that of ${manager}`);
-    });
-}
-
-function statusOf(text: string): Status {
-  try {
-    return JSON.parse(text) as Status;
-  } catch {
-    return {};
-  }
-}
 
 function asApiError(method: string, path: string, error: unknown): ApiError | TermEndedError {
   if (error instanceof ApiError || error instanceof TermEndedError) return error;
@@ -240,7 +206,8 @@ function readText(stream: ClientHttp2Stream): Promise<string> {
     stream.on('data', (chunk: Buffer) => chunks.push(chunk));
     stream.once('end', () => resolve(joined(chunks)));
     stream.once('error', reject);
-    stream.once('aborted', () => reject(new Error('the connection was lost in the middle of an answer')));
+    // Whatever ends it before its end: not every end that Node knows is told as an error, too.
+    stream.once('close', () => reject(new Error('the connection was lost in the middle of an answer')));
   });
 }
 

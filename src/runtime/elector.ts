@@ -203,7 +203,7 @@ export class LeaderElector {
     const {identity} = this.#options;
     return this.holder === identity
       ? new DuplicateIdentityError(identity).message
-      : `the Lease is held by ${this.holder}`;
+      : `the Lease is held by ${this.holder || 'nobody'}`;
   }
 
   /** One attempt. True: we hold the Lease. Throws ApiError when the server refused, or somebody else wrote first. */
@@ -219,7 +219,8 @@ export class LeaderElector {
     else await this.#create(record, timeoutMs);
     if (move === 'take' && this.#way === 'coordinated')
       onFallback?.(`nobody has assigned the Lease for ${UNASSIGNED_MS / 1000} seconds`);
-    return true;
+    // What the server has now counts, and not what was sent: something between may have changed or answered it.
+    return this.holder === this.#options.identity;
   }
 
   /** Reads the Lease and notes what it says; undefined when there is none. */

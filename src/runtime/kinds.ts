@@ -13,7 +13,8 @@ export type KindAnswer =
 /** What a subject must be, and what is asked of the kinds that the operator itself writes. */
 type Scope = 'Namespaced' | 'Any';
 
-type ResourceList = {resources: {name: string; kind: string; namespaced: boolean; verbs: string[]}[]};
+type Resource = {name: string; kind: string; namespaced: boolean; verbs: string[] | null};
+type ResourceList = {resources: Resource[] | null};
 
 export class KindDirectory {
   readonly #client: ApiClient;
@@ -56,8 +57,10 @@ export class KindDirectory {
   async #ask(apiVersion: string, kind: string, scope: Scope): Promise<KindAnswer> {
     const path = apiVersion.includes('/') ? `/apis/${apiVersion}` : `/api/${apiVersion}`;
     try {
-      const {resources} = await this.#client.request<ResourceList>('GET', path, {signal: this.#signal});
-      return judge(resources, apiVersion, kind, scope);
+      const answer = await this.#client.request('GET', path, {signal: this.#signal});
+      if (!isResourceList(answer))
+        return refused(`GET ${path}: the server sent no resources`, 'KindNotReadable');
+      return judge(answer.resources ?? [], apiVersion, kind, scope);
     } catch (error) {
       if (!(error instanceof ApiError)) throw error;
       if (error.isNotFound) return refused(`the API server serves no ${apiVersion}`);
@@ -66,17 +69,23 @@ export class KindDirectory {
   }
 }
 
-function judge(
-  resources: ResourceList['resources'],
-  apiVersion: string,
-  kind: string,
-  scope: Scope,
-): KindAnswer {
+/** What is JSON and tells of no resources, as from a proxy, says nothing of a kind. An empty list may be null. */
+function isResourceList(answer: unknown): answer is ResourceList {
+  const {resources} = (answer ?? {}) as Partial<ResourceList>;
+  return resources === null || (Array.isArray(resources) && resources.every(isResource));
+}
+
+function isResource(value: unknown): value is Resource {
+  const {name, kind, verbs = null} = (value ?? {}) as Partial<Resource>;
+  return typeof name === 'string' && typeof kind === 'string' && (verbs === null || Array.isArray(verbs));
+}
+
+function judge(resources: readonly Resource[], apiVersion: string, kind: string, scope: Scope): KindAnswer {
   const found = resources.find(each => each.kind === kind && !each.name.includes('/'));
   if (!found) return refused(`the API server serves no ${kind} in ${apiVersion}`);
   if (scope === 'Namespaced' && !found.namespaced)
     return refused(`${kind} in ${apiVersion} has no namespace, so it can't have a Lease`);
-  if (!found.verbs.includes('watch')) return refused(`${kind} in ${apiVersion} can't be watched`);
+  if (!found.verbs?.includes('watch')) return refused(`${kind} in ${apiVersion} can't be watched`);
   const [group, version] = apiVersion.includes('/') ? apiVersion.split('/') : ['', apiVersion];
   return {state: 'served', plural: found.name, group: group ?? '', version: version ?? ''};
 }

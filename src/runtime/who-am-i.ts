@@ -17,8 +17,9 @@ export async function whoAmI(
 ): Promise<string> {
   while (!signal.aborted) {
     try {
-      const {status} = await client.request<Review>('POST', PATH, {body: BODY, signal});
-      return status?.userInfo?.username ?? '';
+      const review = await client.request<Review | null>('POST', PATH, {body: BODY, signal});
+      const username: unknown = review?.status?.userInfo?.username;
+      return typeof username === 'string' ? username : '';
     } catch (error) {
       if (!(error instanceof ApiError)) throw error;
       if (!signal.aborted) onProblem(error);

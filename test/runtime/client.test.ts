@@ -129,6 +129,8 @@ test('metrics know a reason of the API server by its name, and what a webhook ma
 for (const [header, expected] of [
   ['3', 3000],
   ['0', 0],
+  ['1e9', 60_000],
+  ['-1', undefined],
   ['Wed, 21 Oct 2026 07:28:00 GMT', undefined],
 ] as const) {
   test(`Retry-After "${header}" is ${expected} milliseconds`, async t => {
@@ -147,6 +149,23 @@ test('a refusal without JSON is told by its text, cut to what a log line bears',
   t.true(error.message.startsWith('GET /a: upstream connect error'));
   t.true(error.message.length < 250);
 });
+
+for (const body of [
+  'null',
+  '[]',
+  '7',
+  '{"message": 7, "reason": {}}',
+  '{"details": null}',
+  '{"details": {"causes": {}}}',
+])
+  test(`a refusal that is ${body} has its status, and a message`, async t => {
+    const api = await ApiServer.start(t);
+    api.expect('GET /a', text(body, 409));
+    const error = await failure(t, api.client().request('GET', '/a'));
+    t.true(error.isConflict);
+    t.deepEqual([error.reason, error.kept], ['', []]);
+    t.is(error.message, `GET /a: ${body}`);
+  });
 
 test('a refusal without a body is told by its status', async t => {
   const api = await ApiServer.start(t);

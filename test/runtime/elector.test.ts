@@ -161,6 +161,24 @@ test('to be too late with the creation is not leadership: it is read at once who
   t.true((await term).done);
 });
 
+for (const [what, answer] of [
+  ['a Lease that nobody holds', json(released(8))],
+  ['no Lease', json({})],
+] as const) {
+  test(`a write that is answered by ${what} is no leadership: it is read again whose the Lease is`, async t => {
+    const api = await ApiServer.start(t);
+    api.expect(GET, json(released(7)));
+    api.expect(PUT, answer);
+    const again = api.expect(GET, asWritten(api, 9));
+    api.expect(PUT, stored(10));
+    const me = candidate(t, api);
+    await me.lead();
+    t.is(me.election.holder, 'me');
+    await again.received;
+    await me.stop();
+  });
+}
+
 test('a Lease without a holder is taken at once, and the change of holder is counted', async t => {
   const api = await ApiServer.start(t);
   api.expect(GET, json(released(7)));
@@ -681,22 +699,22 @@ test('a leader that can not renew ends its term at the renew deadline, and conte
   const api = await ApiServer.start(t);
   const me = candidate(t, api, {
     leaseDurationSeconds: 15,
-    renewDeadlineSeconds: 0.3,
-    retryPeriodSeconds: 0.1,
+    renewDeadlineSeconds: 2,
+    retryPeriodSeconds: 1,
   });
   api.expect(GET, json(released(1)));
   api.expect(PUT, stored(2));
   api.expect(GET, refusal(500, 'InternalError'));
   const lost = api.expect(
     GET,
-    first(() => me.clock.pass(300), silence),
+    first(() => me.clock.pass(2_000), silence),
   );
   const term = await me.lead();
   const over = new Promise(resolve => term.signal.addEventListener('abort', resolve));
   await lost.received;
   t.false(term.mayWrite, 'no write begins, whether the timer has fired or not');
   await over;
-  t.regex(`${term.signal.reason}`, /not renewed within 0.3 seconds/);
+  t.regex(`${term.signal.reason}`, /not renewed within 2 seconds/);
   api.expect(GET, asWritten(api, 2));
   api.expect(PUT, stored(3));
   const second = await me.lead();

@@ -130,7 +130,7 @@ test('a tunnel is refused', async t => {
 });
 
 test('who is slow to ask is sent away, and keeps nobody waiting', async t => {
-  const {http, get} = await endpoint(t, new Registry(), {requestMs: 2_000});
+  const {http, get} = await endpoint(t, new Registry(), {requestMs: 5_000});
   const slow = talk(http.port, 'GET /metrics HTTP/1.1\r\nhost: x\r\nx-');
   t.is((await get('/livez')).status, 200);
   t.true((await slow).startsWith('HTTP/1.1 408 '));

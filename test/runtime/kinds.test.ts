@@ -59,6 +59,21 @@ test('a kind of the core group is looked up where that is', async t => {
 for (const [what, answer, reason, message] of [
   ['a group that is not served', refusal(404, 'NotFound'), 'KindNotServed', /serves no example.com\/v1$/],
   ['a kind that is not in its group', resources(), 'KindNotServed', /serves no Widget in example.com\/v1/],
+  ['a kind of a group without resources', json({resources: null}), 'KindNotServed', /serves no Widget/],
+  [
+    'a kind whose verbs nobody tells',
+    resources(resource('widgets', 'Widget', {verbs: null})),
+    'KindNotServed',
+    /can't be watched/,
+  ],
+  ['a look-up that is answered by null', json(null), 'KindNotReadable', /the server sent no resources/],
+  [
+    'a look-up that is answered by another',
+    json({items: []}),
+    'KindNotReadable',
+    /the server sent no resources/,
+  ],
+  ['a look-up with odd resources', json({resources: [7]}), 'KindNotReadable', /the server sent no resources/],
   [
     'a kind without a namespace',
     resources(resource('widgets', 'Widget', {namespaced: false})),

@@ -33,6 +33,13 @@ test('the user name is that of the review', async t => {
   t.deepEqual(problems, []);
 });
 
+for (const body of [null, {status: null}, {status: {userInfo: {username: 7}}}])
+  test(`by a review that is ${JSON.stringify(body)} nobody is known`, async t => {
+    const api = await ApiServer.start(t);
+    api.expect(REVIEWS, json(body, 201));
+    t.is(await ask(t, api).username, '');
+  });
+
 test('it asks again while there is no answer, and tells why', async t => {
   const api = await ApiServer.start(t);
   const first = api.expect(REVIEWS, refusal(503, 'ServiceUnavailable'));

@@ -1,0 +1,200 @@
+/** Answers of the API server, or of what stands before it: each is JSON or an ApiError, and ends nothing. */
+import assert from 'node:assert/strict';
+import {once} from 'node:events';
+import http2 from 'node:http2';
+import {syncBuiltinESMExports} from 'node:module';
+import type {AddressInfo} from 'node:net';
+import timers from 'node:timers/promises';
+import {KubeConfig} from '@kubernetes/client-node';
+import test from 'ava';
+import fc from 'fast-check';
+import {ApiError} from '../../src/errors.ts';
+import {ApiClient} from '../../src/runtime/client.ts';
+import {LeaderElector} from '../../src/runtime/elector.ts';
+import {KindDirectory} from '../../src/runtime/kinds.ts';
+import {whoAmI} from '../../src/runtime/who-am-i.ts';
+import {anyJson, anyJsonText, anyText, damaged, perhaps} from './arbitraries.ts';
+import {forAllInTime} from './property.ts';
+
+// Over the wire
+
+type Answer = {status: number; body: string; retryAfter: string | undefined};
+
+let answer: Answer = {status: 200, body: '', retryAfter: undefined};
+const server = http2.createServer();
+server.on('stream', (stream: http2.ServerHttp2Stream) => {
+  stream.on('error', () => {});
+  const {status, body, retryAfter} = answer;
+  stream.respond({':status': status, ...(retryAfter === undefined ? {} : {'retry-after': retryAfter})});
+  stream.end(body);
+});
+let client: ApiClient;
+
+test.before(async () => {
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const config = new KubeConfig();
+  const {port} = server.address() as AddressInfo;
+  config.loadFromClusterAndUser(
+    {name: 'test', server: `http://127.0.0.1:${port}`, skipTLSVerify: true},
+    {name: 'tester'},
+  );
+  client = new ApiClient(config);
+});
+test.after.always(async () => {
+  await client.close();
+  server.close();
+});
+
+const REFUSAL = {
+  kind: 'Status',
+  message: 'no',
+  reason: 'Conflict',
+  details: {
+    causes: [
+      {reason: 'FieldManagerConflict', message: 'conflict with "helm" using v1', field: '.metadata.labels'},
+    ],
+  },
+};
+const anyBody = fc.oneof(
+  anyJsonText,
+  damaged(fc.constant(REFUSAL)).map(each => JSON.stringify(each) ?? ''),
+);
+const anyAnswer: fc.Arbitrary<Answer> = fc.record({
+  status: fc.constantFrom(200, 201, 202, 299, 300, 400, 401, 403, 404, 409, 410, 422, 429, 500, 503),
+  body: anyBody.map(body => body.toWellFormed()),
+  retryAfter: perhaps(fc.constantFrom('1', '-1', '1e9', 'soon', '', 'Wed, 21 Oct 2026 07:28:00 GMT')),
+});
+
+forAllInTime(
+  'an answer is what it says, or an error with its status',
+  [anyAnswer, fc.constantFrom('GET', 'PATCH', 'DELETE')],
+  async (given, method) => {
+    answer = given;
+    const result = await client.request(method, '/apis/a', {}).catch((error: unknown) => error);
+    if (given.status > 299) {
+      assert.ok(result instanceof ApiError, `${result}`);
+      assert.equal(result.status, given.status);
+      areTexts(result);
+    } else if (result instanceof ApiError) assert.throws(() => JSON.parse(given.body));
+    else assert.deepEqual(result, JSON.parse(given.body));
+  },
+);
+
+/** What logs, metrics and findings are made of. */
+function areTexts({message, reason, kept, retryAfterMs}: ApiError): void {
+  assert.ok(
+    [message, reason, ...kept].every(each => typeof each === 'string'),
+    JSON.stringify({reason, kept}),
+  );
+  assert.ok(retryAfterMs === undefined || (Number.isFinite(retryAfterMs) && retryAfterMs >= 0));
+}
+
+// What is made of them
+
+timers.setTimeout = (async () => {
+  await new Promise(resolve => setImmediate(resolve));
+}) as typeof timers.setTimeout;
+
+/** A client that gives these answers, one after the other, and then none any more. */
+function scripted(answers: readonly unknown[], end: AbortController): ApiClient {
+  const left = [...answers];
+  const next = async () => {
+    if (left.length === 0) end.abort();
+    const given = left.length > 0 ? left.shift() : new ApiError('ask', {status: 0, message: 'it is over'});
+    if (given instanceof Error) throw given;
+    return given;
+  };
+  const lines = async function* () {
+    yield `${JSON.stringify(await next())}`;
+  };
+  return {request: next, send: next, lines} as unknown as ApiClient;
+}
+
+const anyGiven = fc.oneof(
+  {weight: 5, arbitrary: anyJson},
+  {
+    weight: 1,
+    arbitrary: fc.constantFrom(404, 409, 500).map(status => new ApiError('ask', {status, message: 'no'})),
+  },
+);
+
+forAllInTime(
+  'a kind is served or refused, whatever the server says of it',
+  [fc.array(anyGiven, {minLength: 1, maxLength: 3})],
+  async answers => {
+    await quietly(async () => {
+      const end = new AbortController();
+      const told: string[] = [];
+      const kinds = new KindDirectory(
+        scripted(answers, end),
+        end.signal,
+        (_, __, {state}) => void told.push(state),
+      );
+      assert.equal(kinds.get('example.com/v1', 'Widget').state, 'asking');
+      await ended(end.signal, () => told.includes('served'));
+      assert.ok(told.every(each => each === 'served' || each === 'refused'));
+    });
+  },
+);
+
+forAllInTime(
+  'who we are is a text, whatever the server says',
+  [fc.array(anyGiven, {minLength: 1, maxLength: 3})],
+  async answers => {
+    const end = new AbortController();
+    assert.equal(typeof (await whoAmI(scripted(answers, end), end.signal, () => {})), 'string');
+  },
+);
+
+const HELD = {
+  metadata: {name: 'a', namespace: 'b', uid: 'u', resourceVersion: '1'},
+  spec: {
+    holderIdentity: 'me',
+    leaseDurationSeconds: 15,
+    renewTime: '2026-03-01T12:00:00.000000Z',
+    leaseTransitions: 1,
+  },
+};
+const anyLeaseAnswer = fc.oneof(anyGiven, fc.constant(HELD), damaged(fc.constant(HELD)));
+
+forAllInTime(
+  'an election goes on whatever the server says, and leads by no Lease that does not say so',
+  [fc.array(anyLeaseAnswer, {minLength: 1, maxLength: 6}), anyText],
+  async (answers, other) => {
+    const end = new AbortController();
+    const election = new LeaderElector({
+      client: scripted(answers, end),
+      namespace: 'b',
+      name: 'a',
+      identity: 'me',
+      signal: end.signal,
+    });
+    for await (const term of election.terms()) {
+      assert.equal(election.holder, 'me', `it leads while ${other} holds`);
+      term.end(new Error('enough'));
+    }
+  },
+);
+
+/** Fails for what would end the process. */
+async function quietly(run: () => Promise<void>): Promise<void> {
+  let lost: unknown;
+  const note = (error: unknown) => {
+    lost = error;
+  };
+  process.on('unhandledRejection', note);
+  try {
+    await run();
+    await new Promise(resolve => setImmediate(resolve));
+  } finally {
+    process.off('unhandledRejection', note);
+  }
+  assert.equal(lost, undefined, `${lost}`);
+}
+
+async function ended(signal: AbortSignal, isDone: () => boolean): Promise<void> {
+  for (let looks = 0; !signal.aborted && !isDone() && looks < 50; looks++)
+    await new Promise(resolve => setImmediate(resolve));
+}
+syncBuiltinESMExports();
