@@ -8,7 +8,7 @@ export PATH := $(CURDIR)/node_modules/.bin:$(PATH)
 INSTALLED := node_modules/.package-lock.json
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test fuzz chaos bench crds rules format build sbom cluster-up cluster-down clean
+.PHONY: help setup demo test fuzz mutations chaos bench crds rules format build sbom cluster-up cluster-down clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -28,6 +28,9 @@ test: setup ## check style and types, and run every test
 
 fuzz: setup ## try a million random inputs for each property, or as many as CASES says
 	@CASES=$${CASES:-1000000} ava --timeout=7d 'test/fuzz/**'
+
+mutations: setup ## take each dangerous line away, in a copy, and see its test fail
+	@$(NODE) dev/mutations.ts
 
 bench: setup ## measure against a controller-runtime operator
 	@$(NODE) bench/run.ts

@@ -16,6 +16,10 @@ const CHECKS: readonly Check[] = [
   {name: 'types', command: ['tsc', '-p', '.']},
   {name: 'crds in step with src/api', command: ['node', 'dev/crds.ts', '--check']},
   {name: 'PrometheusRule in step with rules.yaml', command: ['node', 'dev/rules.ts', '--check']},
+  {
+    name: 'tests of reported bugs fail without what finds these',
+    command: ['node', 'dev/mutations.ts', '--reports'],
+  },
   {name: 'format of the Go programs', command: ['sh', '-c', `test -z "$(gofmt -l ${GO_MODULES})"`]},
 ];
 
@@ -28,7 +32,8 @@ const SUITES: readonly Check[] = [
     name: 'core, runtime and command line',
     command: ['ava', 'test/core/**', 'test/runtime/**', 'test/cli/**', 'test/trust/**', 'test/*.test.ts'],
   },
-  {name: 'random inputs', command: ['ava', 'test/fuzz/**']},
+  // Each property keeps its process busy until it ends, which on a machine with other work takes its time.
+  {name: 'random inputs', command: ['ava', '--timeout=10m', 'test/fuzz/**']},
   {name: 'monitoring', command: ['ava', '--concurrency=2', 'test/monitoring/**']},
   {name: 'commands of the docs', command: ['ava', 'test/docs/**']},
   {name: 'end to end', command: ['ava', '--concurrency=2', 'test/e2e/**']},

@@ -141,6 +141,7 @@ const anyWorkload = fc
 
 const RECORDS = [
   {},
+  {holderIdentity: 'api-66d9c47458-x2x4z', leaseDurationSeconds: 3600, renewTime: micro(ago(3))},
   {holderIdentity: '', leaseDurationSeconds: 1, renewTime: micro(ago(100_000)), leaseTransitions: 4},
   {holderIdentity: 'api-66d9c47458-x2x4z', leaseDurationSeconds: 15, renewTime: micro(ago(100_000))},
   {
@@ -162,7 +163,7 @@ const leaseOf = (policies: Cluster['policies']): fc.Arbitrary<ClusterLease> =>
       marked: fc.constantFrom(micro(ago(100_000)), micro(ago(1)), undefined),
       spec: fc.constantFrom(...RECORDS),
       other: anyLeaseObject,
-      changed: fc.constantFrom('nothing', 'nothing', 'spec', 'metadata', 'labels', 'name'),
+      changed: fc.constantFrom('nothing', 'nothing', 'spec', 'metadata', 'labels', 'name', 'former name'),
       seenMs: fc.oneof(fc.constant(ago(100_000).monotonicMs), anySeenMs),
     })
     .map(({owner, subject, namespace, origin, marked, spec, other, changed, seenMs}) => {
@@ -176,7 +177,7 @@ const leaseOf = (policies: Cluster['policies']): fc.Arbitrary<ClusterLease> =>
         [OURS.naming]: 'v1',
       };
       const metadata = {
-        name: nameOf(owner.spec, from),
+        name: changed === 'former name' ? `${owner.name}-0000000000` : nameOf(owner.spec, from),
         namespace: place,
         uid: `uid-of-${subject}`,
         resourceVersion: '9',

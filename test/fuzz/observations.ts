@@ -232,7 +232,7 @@ export const anyWorkloadObservation: fc.Arbitrary<WorkloadObservation> = fc
 
 // Collection
 
-export const anyGarbage: fc.Arbitrary<Garbage> = fc
+const anyGarbage: fc.Arbitrary<Garbage> = fc
   .record({
     namespace: fc.constantFrom('shop', 'bank'),
     name: fc.integer({min: 0, max: 999}).map(at => `g${at}`),
