@@ -309,10 +309,15 @@ class Pair {
       return {metadata: meta('a')};
     };
     const client = {request, send: request} as unknown as ApiClient;
-    const told = {onWritten: () => {}, onCollect: () => {}, onEvent: () => {}, onDone: () => {}};
-    const error = await apply([write], {client, term: this.#term, ...told}).catch(
-      (thrown: unknown) => thrown,
-    );
+    const told = {
+      onWritten: () => {},
+      onCollect: () => {},
+      onEvent: () => {},
+      onDone: () => {},
+      onPrevented: () => {},
+    };
+    const options = {client, term: this.#term, identity: 'leader', isInForce: () => true, ...told};
+    const error = await apply([write], options).catch((thrown: unknown) => thrown);
     if (error !== undefined && !(error instanceof TermEndedError)) throw error;
     return this.#sent > before ? 'sent' : 'kept';
   }
@@ -321,6 +326,7 @@ class Pair {
     return nextMove(this.#standby.lease?.spec, {
       identity: 'standby',
       way: 'classic',
+      written: false,
       leftMs: this.#standby.leftMs,
     });
   }
@@ -374,7 +380,7 @@ function retiredBy(spec: LeaseSpec, at: Now) {
 
 test('mecatl #1517: a Lease that is deleted and made again never repeats a fencing token', t => {
   const [first, , , , last] = SESSIONS.trace;
-  const holding = {way: 'classic', durationSeconds: 15, wallMs: now.wallMs} as const;
+  const holding = {way: 'classic', written: false, durationSeconds: 15, wallMs: now.wallMs} as const;
   const held = heldRecord({leaseTransitions: first.transitions - 1}, {identity: first.by, ...holding});
   t.is(held.leaseTransitions, first.transitions);
   const {isFirst, steps, patch} = retiredBy(releasedRecord(held, now.wallMs), now);

@@ -471,7 +471,7 @@ export const OF_DANGER: readonly Mutation[] = [
   {
     effect: 'a leader leads by what it has sent',
     file: 'src/runtime/elector.ts',
-    line: 'return this.holder === identity;',
+    line: 'return this.holder === this.#options.identity;',
     replacement: 'return true;',
     test: [
       ELECTION,
