@@ -9,6 +9,7 @@ import {
   renderedView,
 } from '../core/rendered.ts';
 import {ApiError} from '../errors.ts';
+import {checkItems} from './answers.ts';
 import {APPLY_PATCH, JSON_PATCH} from './client.ts';
 import {MANAGER, type WriterOptions, withinTerm, write} from './write.ts';
 
@@ -58,8 +59,7 @@ async function ownedByUs(
 ): Promise<Known | undefined> {
   const selector = `fieldSelector=${encodeURIComponent(`metadata.name=${name}`)}`;
   const path = `${renderedPath(kind, namespace)}?${selector}`;
-  const {items} = await client.request<{items: KubeObject[]}>('GET', path);
-  return items
+  return checkItems(await client.request('GET', path), `GET ${path}`)
     .map(({metadata}) => metadata)
     .find(({ownerReferences = []}) => ownerReferences.some(({uid}) => uid === owner.uid));
 }

@@ -21,6 +21,7 @@ import type {
 } from '../core/action.ts';
 import type {ApplyObject} from '../core/rendered.ts';
 import {AdoptionConflict, ApiError, TermEndedError} from '../errors.ts';
+import {checkItems, checkObject} from './answers.ts';
 import {applyObject, deleteObject} from './apply-object.ts';
 import {APPLY_PATCH, type ApiClient, MERGE_PATCH} from './client.ts';
 import {MANAGER, type WriterOptions, withinTerm, write} from './write.ts';
@@ -224,9 +225,9 @@ async function deleteLease(
 }
 
 /** What is there at this moment, whatever the caches say; undefined when it is not there. */
-async function found<T>(path: string, client: ApiClient): Promise<T | undefined> {
+async function found<T extends KubeObject>(path: string, client: ApiClient): Promise<T | undefined> {
   try {
-    return await client.request<T>('GET', path);
+    return checkObject<T>(await client.request('GET', path), `GET ${path}`);
   } catch (error) {
     if (error instanceof ApiError && error.isNotFound) return undefined;
     throw error;
@@ -238,20 +239,21 @@ async function isAsJudged({check}: CollectLease, client: ApiClient): Promise<boo
   if (check.expect === 'nothing') return true;
   const live = await found<KubeObject>(check.path, client);
   if (check.expect === 'absent') return live === undefined;
-  if (!live || !sameLabels(live.metadata.labels, check.labels)) return false;
+  if (!live || !sameLabels(live, check.labels)) return false;
   const namespace = await namespaceOf(check.namespace, client);
-  return namespace !== undefined && sameLabels(namespace.metadata.labels, check.namespaceLabels);
+  return namespace !== undefined && sameLabels(namespace, check.namespaceLabels);
 }
 
 /** By a list of one, as the operator may list namespaces and needs no other right to them. */
 async function namespaceOf(name: string, client: ApiClient): Promise<KubeObject | undefined> {
-  const query = new URLSearchParams({fieldSelector: `metadata.name=${name}`});
-  return (await client.request<{items: KubeObject[]}>('GET', `/api/v1/namespaces?${query}`)).items[0];
+  const path = `/api/v1/namespaces?${new URLSearchParams({fieldSelector: `metadata.name=${name}`})}`;
+  return checkItems(await client.request('GET', path), `GET ${path}`)[0];
 }
 
-function sameLabels(live: Record<string, string> = {}, judged: Readonly<Record<string, string>>): boolean {
+function sameLabels(live: KubeObject, judged: Readonly<Record<string, string>>): boolean {
+  const labels = live.metadata.labels ?? {};
   const keys = Object.keys(judged);
-  return keys.length === Object.keys(live).length && keys.every(key => live[key] === judged[key]);
+  return keys.length === Object.keys(labels).length && keys.every(key => labels[key] === judged[key]);
 }
 
 /** A cache that is behind: told as a conflict, so that the decision is made anew. */

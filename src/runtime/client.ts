@@ -206,8 +206,9 @@ function readText(stream: ClientHttp2Stream): Promise<string> {
     stream.on('data', (chunk: Buffer) => chunks.push(chunk));
     stream.once('end', () => resolve(joined(chunks)));
     stream.once('error', reject);
-    // Whatever ends it before its end: not every end that Node knows is told as an error, too.
-    stream.once('close', () => reject(new Error('the connection was lost in the middle of an answer')));
+    // Whatever ends it before its end: not every end that Node knows is told as an error, too. The end may follow at once.
+    const lost = new Error('the connection was lost in the middle of an answer');
+    stream.once('close', () => setImmediate(reject, lost));
   });
 }
 

@@ -2,6 +2,7 @@
 import type {KubeObject} from '../api/objects.ts';
 import {escaped} from '../core/legible.ts';
 import {ApiError, messageOf} from '../errors.ts';
+import {checkList, isObject, isVersion} from './answers.ts';
 import {type ApiClient, WATCH_GRACE_MS} from './client.ts';
 import {backoffMs, delay, systemClock} from './clock.ts';
 import {isNewer, type Row, type Store} from './store.ts';
@@ -41,7 +42,6 @@ export type InformerOptions<R extends Row> = {
   onEvent?: (type: 'ADDED' | 'MODIFIED' | 'DELETED', object: KubeObject) => void;
 };
 
-type ListAnswer = {metadata: {resourceVersion: string; continue?: string}; items: KubeObject[] | null};
 type WatchEvent = {type: 'ADDED' | 'MODIFIED' | 'DELETED' | 'BOOKMARK' | 'ERROR'; object: KubeObject};
 
 export class Informer<R extends Row> {
@@ -102,7 +102,8 @@ export class Informer<R extends Row> {
     const askedAtMs = systemClock.monotonicMs();
     do {
       const query = this.#query({limit, continue: next});
-      const page = checkPage(await client.request('GET', `${path}?${query}`, {signal, ...accept}), path);
+      const answer = await client.request('GET', `${path}?${query}`, {signal, ...accept});
+      const page = checkList(answer, `GET ${path}`);
       for (const object of page.items ?? []) {
         const row = this.#read(object);
         rows.set(row.key, row);
@@ -200,26 +201,6 @@ export class Informer<R extends Row> {
 /** namespace/name, or the name alone for what has no namespace. */
 export function keyOf({metadata: {namespace, name}}: KubeObject): string {
   return namespace === undefined ? name : `${namespace}/${name}`;
-}
-
-const isText = (value: unknown) => typeof value === 'string' && value !== '';
-
-/** A version that others can be compared to, and that a watch can go on from. */
-const isVersion = (value: unknown) => typeof value === 'string' && /^\d+$/.test(value);
-
-/** Whether all is there by which an object is known. */
-function isObject(value: unknown): value is KubeObject {
-  const {name, namespace = 'none', resourceVersion} = (value as Partial<KubeObject> | null)?.metadata ?? {};
-  return isText(name) && isText(namespace) && isVersion(resourceVersion);
-}
-
-/** What is JSON and no list, as from a proxy, is an answer that failed: taken for an empty list it would delete all. */
-function checkPage(answer: unknown, path: string): ListAnswer {
-  const {metadata, items} = (answer ?? {}) as Partial<ListAnswer>;
-  const isList = items === null || (Array.isArray(items) && items.every(isObject));
-  if (!isVersion(metadata?.resourceVersion) || !isList)
-    throw new ApiError(`GET ${path}`, {status: 0, message: 'the server sent what is no list'});
-  return answer as ListAnswer;
 }
 
 function isEvent(event: Partial<WatchEvent> | null): event is WatchEvent {

@@ -1,7 +1,8 @@
 /** The one gate through which every write of the operator's work goes. */
 import {FIELD_MANAGER, type KubeObject, type Lease, type RenderedKind} from '../api/objects.ts';
 import type {Action, CollectLease} from '../core/action.ts';
-import {TermEndedError} from '../errors.ts';
+import {ApiError, messageOf, TermEndedError} from '../errors.ts';
+import {checkObject} from './answers.ts';
 import type {ApiClient, RequestOptions} from './client.ts';
 
 /** The kinds of object whose caches take the answer of a write. */
@@ -55,7 +56,12 @@ export async function write(
   request: RequestOptions,
   options: WriterOptions,
 ): Promise<KubeObject> {
-  const written = await options.client.request<KubeObject>(method, path, withinTerm(request, options));
-  options.onWritten(kind, written);
+  const answer = await options.client.request(method, path, withinTerm(request, options));
+  const written = checkObject(answer, `${method} ${path}`);
+  try {
+    options.onWritten(kind, written);
+  } catch (error) {
+    throw new ApiError(`READ ${path}`, {status: 0, message: messageOf(error)}, error);
+  }
   return written;
 }

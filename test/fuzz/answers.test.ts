@@ -8,12 +8,20 @@ import timers from 'node:timers/promises';
 import {KubeConfig} from '@kubernetes/client-node';
 import test from 'ava';
 import fc from 'fast-check';
+import type {KubeObject} from '../../src/api/objects.ts';
+import {projectLease, projectPolicy, projectRegistry} from '../../src/controllers/project.ts';
+import type {Action, SubjectCheck} from '../../src/core/action.ts';
+import type {LeaseView} from '../../src/core/lifetime.ts';
+import {type Rendered, renderedView} from '../../src/core/rendered.ts';
 import {ApiError} from '../../src/errors.ts';
+import {apply} from '../../src/runtime/apply.ts';
 import {ApiClient} from '../../src/runtime/client.ts';
 import {LeaderElector} from '../../src/runtime/elector.ts';
 import {KindDirectory} from '../../src/runtime/kinds.ts';
+import {Store} from '../../src/runtime/store.ts';
 import {whoAmI} from '../../src/runtime/who-am-i.ts';
-import {anyJson, anyJsonText, anyText, damaged, perhaps} from './arbitraries.ts';
+import type {WrittenKind} from '../../src/runtime/write.ts';
+import {anyJson, anyJsonText, anyLeaseObject, anyText, damaged, perhaps} from './arbitraries.ts';
 import {forAllInTime} from './property.ts';
 
 // Over the wire
@@ -146,6 +154,121 @@ forAllInTime(
     assert.equal(typeof (await whoAmI(scripted(answers, end), end.signal, () => {})), 'string');
   },
 );
+
+// What is written
+
+const LEASE = {namespace: 'shop', name: 'a', uid: 'u', resourceVersion: '7'};
+const rendered: Rendered = {
+  kind: 'Role',
+  namespace: 'shop',
+  name: 'leasepolicy-a',
+  policy: 'payments',
+  owner: {apiVersion: 'v1', kind: 'Lease', name: 'a', uid: 'u'},
+  content: {rules: []},
+};
+const record = {
+  holderIdentity: '',
+  leaseDurationSeconds: 1,
+  leaseTransitions: 1,
+  acquireTime: '',
+  renewTime: '',
+};
+const texts = {labels: {}, annotations: {}};
+const ACTIONS: readonly Action[] = [
+  {type: 'createLease', policy: 'p', namespace: 'shop', name: 'a', ...texts, record},
+  {type: 'labelLease', purpose: 'adopt', policy: 'p', ...LEASE, ...texts},
+  {type: 'labelLease', purpose: 'label', policy: 'p', ...LEASE, ...texts},
+  {type: 'writeRecord', purpose: 'seal', policy: 'p', lease: LEASE, record},
+  {type: 'applyObject', policy: 'p', rendered, uid: undefined},
+  {type: 'applyObject', policy: 'p', rendered, uid: 'u'},
+  {type: 'deleteObject', ...rendered, namespace: 'shop', uid: 'u', resourceVersion: '7'},
+  {type: 'patchRegistry', namespace: 'shop', patch: {retired: {a: {transitions: 4}}}},
+  {type: 'deleteRegistry', namespace: 'shop', uid: 'u', resourceVersion: '7'},
+  {type: 'writeStatus', policy: 'p', status: {subjects: 1}},
+];
+
+/** The caches that take what a write is answered with, in the forms in which they keep it. */
+function written(kind: WrittenKind, object: KubeObject): void {
+  if (kind === 'lease') new Store<LeaseView>().putWritten(projectLease(object, undefined, 0));
+  else if (kind === 'registry') new Store().putWritten(projectRegistry(object));
+  else if (kind === 'policy') new Store().putWritten(projectPolicy(object));
+  else new Store().putWritten(renderedView(kind, object));
+}
+
+/** Carries out an action; returns what ended it, and whether a delete was sent. */
+async function applied(action: Action, answers: readonly unknown[]) {
+  let isDeleted = false;
+  const double = scripted(answers, new AbortController());
+  const send = async (method: string, path: string) => {
+    isDeleted ||= method === 'DELETE';
+    return double.send(method, path);
+  };
+  const error = await apply([action], {
+    client: {request: send, send} as unknown as ApiClient,
+    term: {mayWrite: true, leftMs: 8_000, transitions: 3},
+    identity: 'leader',
+    isInForce: () => true,
+    onPrevented: () => {},
+    onWritten: written,
+    onCollect: () => {},
+    onEvent: () => {},
+    onDone: () => {},
+  }).catch((thrown: unknown) => thrown);
+  return {error, isDeleted};
+}
+
+const anyWritten = fc.oneof(anyGiven, damaged(anyLeaseObject), anyLeaseObject);
+
+forAllInTime(
+  'a write is done or an error that is tried again, whatever the server answers',
+  [fc.constantFrom(...ACTIONS), fc.array(anyWritten, {minLength: 1, maxLength: 3})],
+  async (action, answers) => {
+    const {error} = await applied(action, answers);
+    assert.ok(error === undefined || error instanceof ApiError, `${error}`);
+  },
+);
+
+const path = '/apis/apps/v1/namespaces/shop/deployments/api';
+const anyCheck = fc.constantFrom<SubjectCheck>(
+  {expect: 'nothing'},
+  {expect: 'absent', path},
+  {expect: 'labels', path, labels: {team: 'a'}, namespace: 'shop', namespaceLabels: {}},
+  {expect: 'labels', path, labels: {}, namespace: 'shop', namespaceLabels: {}},
+);
+const LIVE = {metadata: {name: 'a', namespace: 'shop', uid: 'u', resourceVersion: '7'}, spec: {}};
+const SUBJECT = {metadata: {name: 'api', labels: {team: 'a'}}};
+const gone = new ApiError('ask', {status: 404, message: 'no'});
+const anyLive = fc.oneof(fc.constant(LIVE), damaged(fc.constant(LIVE)), anyGiven);
+const anySubject = fc.oneof(fc.constantFrom(SUBJECT, gone), damaged(fc.constant(SUBJECT)), anyGiven);
+
+forAllInTime(
+  'a delete is sent only when the live answers are those that were judged',
+  [anyCheck, anyLive, anySubject],
+  async (check, live, subject) => {
+    const action = {
+      type: 'collectLease',
+      policy: 'p',
+      lease: LEASE,
+      subject: 'Deployment/api',
+      check,
+    } as const;
+    const {error, isDeleted} = await applied(action, [
+      live,
+      ...(check.expect === 'nothing' ? [] : [subject]),
+    ]);
+    assert.ok(error === undefined || error instanceof ApiError, `${error}`);
+    if (!isDeleted) return;
+    const {uid, resourceVersion} = (live as typeof LIVE).metadata;
+    assert.deepEqual([uid, resourceVersion], ['u', '7']);
+    if (check.expect === 'absent') assert.ok(subject instanceof ApiError && subject.isNotFound);
+    if (check.expect !== 'labels') return;
+    const {name, labels = {}} = (subject as {metadata: {name: unknown; labels?: object}}).metadata;
+    assert.equal(typeof name, 'string');
+    assert.deepEqual({...labels}, check.labels);
+  },
+);
+
+// Who leads
 
 const HELD = {
   metadata: {name: 'a', namespace: 'b', uid: 'u', resourceVersion: '1'},

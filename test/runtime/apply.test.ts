@@ -669,6 +669,38 @@ for (const status of [403, 500]) {
   });
 }
 
+for (const body of [null, [], {}, {metadata: null}, {metadata: {uid: 'uid-1', resourceVersion: '41'}}]) {
+  test(`a Lease is not deleted when it, or its subject, is answered by ${JSON.stringify(body)}`, async t => {
+    const api = await ApiServer.start(t);
+    const {options, told} = writer(api);
+    api.expect(`GET ${LEASE}`, json(body));
+    t.is((await refused(t, [collectLease], options)).status, 0);
+    api.expect(`GET ${LEASE}`, json(liveLease));
+    api.expect(`GET ${DEPLOYMENT}`, json(body));
+    const check = expectLabels({});
+    t.is((await refused(t, [{...collectLease, check}], options)).status, 0);
+    t.deepEqual(told.collected, []);
+  });
+
+  test(`a write that is answered by ${JSON.stringify(body)} has failed, and the caches are not told`, async t => {
+    const api = await ApiServer.start(t);
+    api.expect(`POST ${REGISTRIES}?${MANAGER}`, json(body, 201));
+    const {options, told} = writer(api);
+    t.is((await refused(t, [createRegistry], options)).status, 0);
+    t.deepEqual([told.written, told.done], [[], []]);
+  });
+}
+
+test('a write whose answer the caches can not read has failed, and ends nothing', async t => {
+  const api = await ApiServer.start(t);
+  api.expect(`POST ${REGISTRIES}?${MANAGER}`, json({metadata: {name: 'leases'}}, 201));
+  const onWritten = () => {
+    throw new TypeError('no such field');
+  };
+  const error = await refused(t, [createRegistry], {...writer(api).options, onWritten});
+  t.regex(error.message, /no such field/);
+});
+
 test('a Lease that is renewed between the live read and the delete stays: a conflict', async t => {
   const api = await ApiServer.start(t);
   api.expect(`GET ${LEASE}`, json(liveLease));

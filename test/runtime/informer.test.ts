@@ -153,9 +153,10 @@ test('the store is right up to now while the watch delivers, and else up to what
   again.send(bookmark(12));
   await eventually('the watch delivers', async () => informer.store.rightUntilMs(far) === far);
   again.stream.close(http2.constants.NGHTTP2_INTERNAL_ERROR);
-  api.expect(watchFrom(12), watching());
+  const third = api.expect(watchFrom(12), watching());
   await eventually('it has failed', async () => informer.store.rightUntilMs(far) < far);
   t.true(informer.store.rightUntilMs(far) > lastMs);
+  await third.received;
   await informer.stop();
 });
 
