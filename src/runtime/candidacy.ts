@@ -7,6 +7,7 @@
 import type {KubeObject} from '../api/objects.ts';
 import {formatMicroTime, parseMicroTime} from '../core/microtime.ts';
 import {ApiError} from '../errors.ts';
+import {checkItems, checkObject} from './answers.ts';
 import type {ApiClient} from './client.ts';
 import {type Clock, delay, systemClock} from './clock.ts';
 import {watchOne} from './watch-one.ts';
@@ -79,8 +80,8 @@ export class Candidacy {
   /** Sees to it that the candidate is there, is ours, and has answered. */
   async #register(signal: AbortSignal): Promise<LeaseCandidate> {
     const query = new URLSearchParams({fieldSelector: `metadata.name=${this.#options.identity}`});
-    const {items} = await this.#request<{items: LeaseCandidate[]}>('GET', `${this.#path}?${query}`, {signal});
-    const [found] = items;
+    const path = `${this.#path}?${query}`;
+    const [found] = checkItems(await this.#request('GET', path, {signal}), `GET ${path}`) as LeaseCandidate[];
     if (!found) return this.#create();
     // One from before our time has the name of this process, and perhaps another version.
     return this.#own === undefined || this.#isDue(found) ? this.#renew(found) : found;
@@ -107,7 +108,7 @@ export class Candidacy {
     const {identity: name, labels} = this.#options;
     const body = {...manifest(), metadata: {name, labels}, spec: this.#spec()};
     try {
-      this.#own = await this.#request<LeaseCandidate>('POST', this.#path, {body});
+      this.#own = checkObject(await this.#request('POST', this.#path, {body}), `POST ${this.#path}`);
     } catch (error) {
       // Lists are answered where there is no namespace, so this does not say that candidates are not served.
       if (error instanceof ApiError && error.isNotFound) throw new Error(error.message, {cause: error});
@@ -118,8 +119,9 @@ export class Candidacy {
 
   async #renew(found: LeaseCandidate): Promise<LeaseCandidate> {
     const body = {...manifest(), metadata: found.metadata, spec: {...found.spec, ...this.#spec(found.spec)}};
+    const path = `${this.#path}/${found.metadata.name}`;
     try {
-      this.#own = await this.#request<LeaseCandidate>('PUT', `${this.#path}/${found.metadata.name}`, {body});
+      this.#own = checkObject(await this.#request('PUT', path, {body}), `PUT ${path}`);
     } catch (error) {
       // It was pinged or deleted meanwhile, which the watch is about to tell.
       if (!(error instanceof ApiError && (error.isConflict || error.isNotFound))) throw error;

@@ -15,6 +15,7 @@ import type {LeaseView} from '../../src/core/lifetime.ts';
 import {type Rendered, renderedView} from '../../src/core/rendered.ts';
 import {ApiError} from '../../src/errors.ts';
 import {apply} from '../../src/runtime/apply.ts';
+import {Candidacy} from '../../src/runtime/candidacy.ts';
 import {ApiClient} from '../../src/runtime/client.ts';
 import {LeaderElector} from '../../src/runtime/elector.ts';
 import {KindDirectory} from '../../src/runtime/kinds.ts';
@@ -297,6 +298,28 @@ forAllInTime(
       assert.equal(election.holder, 'me', `it leads while ${other} holds`);
       term.end(new Error('enough'));
     }
+  },
+);
+
+const CANDIDATE = {
+  metadata: {name: 'me', namespace: 'b', uid: 'u', resourceVersion: '1'},
+  spec: {leaseName: 'a', pingTime: '2026-03-01T12:00:00.000000Z', renewTime: '2026-03-01T11:00:00.000000Z'},
+};
+const anyCandidacyAnswer = fc.oneof(
+  anyGiven,
+  fc.constantFrom(CANDIDATE, {items: []}, {items: [CANDIDATE]}),
+  damaged(fc.constant(CANDIDATE)),
+  damaged(fc.constant({items: [CANDIDATE]})),
+);
+
+forAllInTime(
+  'a candidate stands until it is told to end, or says why not, whatever the server answers',
+  [fc.array(anyCandidacyAnswer, {minLength: 1, maxLength: 6})],
+  async answers => {
+    const end = new AbortController();
+    const options = {namespace: 'b', leaseName: 'a', identity: 'me', version: '1.0.0', retryPeriodSeconds: 2};
+    const reason = await new Candidacy({client: scripted(answers, end), ...options}).stand(end.signal);
+    assert.ok(reason === undefined || /\S/.test(reason));
   },
 );
 
