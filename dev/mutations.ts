@@ -84,8 +84,10 @@ async function all(folders: readonly string[]): Promise<string[]> {
   const left = [...chosen];
   const problems: string[] = [];
   const work = async (folder: string) => {
-    for (let next = left.shift(); next; next = left.shift())
-      problems.push(...([await withMutation(folder, next)].filter(each => each !== undefined) as string[]));
+    for (let next = left.shift(); next; next = left.shift()) {
+      const problem = await withMutation(folder, next);
+      if (problem !== undefined) problems.push(problem);
+    }
   };
   await Promise.all(folders.map(work));
   return problems;

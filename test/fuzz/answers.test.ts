@@ -2,9 +2,7 @@
 import assert from 'node:assert/strict';
 import {once} from 'node:events';
 import http2 from 'node:http2';
-import {syncBuiltinESMExports} from 'node:module';
 import type {AddressInfo} from 'node:net';
-import timers from 'node:timers/promises';
 import {KubeConfig} from '@kubernetes/client-node';
 import test from 'ava';
 import fc from 'fast-check';
@@ -23,6 +21,7 @@ import {Store} from '../../src/runtime/store.ts';
 import {whoAmI} from '../../src/runtime/who-am-i.ts';
 import type {WrittenKind} from '../../src/runtime/write.ts';
 import {anyJson, anyJsonText, anyLeaseObject, anyText, damaged, perhaps} from './arbitraries.ts';
+import './no-waits.ts';
 import {forAllInTime} from './property.ts';
 
 // Over the wire
@@ -100,10 +99,6 @@ function areTexts({message, reason, kept, retryAfterMs}: ApiError): void {
 }
 
 // What is made of them
-
-timers.setTimeout = (async () => {
-  await new Promise(resolve => setImmediate(resolve));
-}) as typeof timers.setTimeout;
 
 /** A client that gives these answers, one after the other, and then none any more. */
 function scripted(answers: readonly unknown[], end: AbortController): ApiClient {
@@ -343,4 +338,3 @@ async function ended(signal: AbortSignal, isDone: () => boolean): Promise<void> 
   for (let looks = 0; !signal.aborted && !isDone() && looks < 50; looks++)
     await new Promise(resolve => setImmediate(resolve));
 }
-syncBuiltinESMExports();

@@ -11,6 +11,8 @@ const FEW = 10_000;
 /** So that every run of `make test` tries the same. */
 const FIXED = 20_260_301;
 const TELL_EVERY_MS = 15_000;
+/** A case that takes longer waits for ever. */
+const PATIENCE_MS = 60_000;
 
 const isNightly = process.env.CASES !== undefined;
 export const SEED = Number(process.env.SEED ?? (isNightly ? Date.now() % 2_147_483_647 : FIXED));
@@ -60,7 +62,7 @@ export function forAllInTime<Values extends [unknown, ...unknown[]]>(
 
 function parameters<Values>(numRuns: number): fc.Parameters<Values> {
   const {CASE} = process.env;
-  return {numRuns, seed: SEED, ...(CASE === undefined ? {} : {path: CASE})};
+  return {numRuns, seed: SEED, timeout: PATIENCE_MS, ...(CASE === undefined ? {} : {path: CASE})};
 }
 
 function judge<Values>(

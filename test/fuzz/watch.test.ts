@@ -1,7 +1,5 @@
 /** Watch streams: whatever a server sends, the loop goes on, and ends with what the server has. */
 import assert from 'node:assert/strict';
-import {syncBuiltinESMExports} from 'node:module';
-import timers from 'node:timers/promises';
 import fc from 'fast-check';
 import type {KubeObject} from '../../src/api/objects.ts';
 import type {ApiError} from '../../src/errors.ts';
@@ -10,13 +8,8 @@ import {Informer, keyOf} from '../../src/runtime/informer.ts';
 import {type Row, Store} from '../../src/runtime/store.ts';
 import {anyJson, anyJsonText, damaged} from './arbitraries.ts';
 import {ModelServer, type Turn, type Write} from './model-server.ts';
+import './no-waits.ts';
 import {forAllInTime} from './property.ts';
-
-// Waits between two tries take no time here.
-timers.setTimeout = (async () => {
-  await new Promise(resolve => setImmediate(resolve));
-}) as typeof timers.setTimeout;
-syncBuiltinESMExports();
 
 const anyWrite: fc.Arbitrary<Write> = fc.record({
   name: fc.constantFrom('a', 'b', 'c', 'constructor'),
