@@ -105,6 +105,8 @@ export type Garbage = {
   readonly collect: CollectLease;
   /** leaseTransitions, to be continued when the name comes back. */
   readonly transitions: number;
+  /** The set of buckets that it is a part of, which goes as a whole. */
+  readonly set?: string | undefined;
 };
 
 /** Where a Lease counts: in the status of its policy, and in the metrics by class. Without a policy it is empty. */

@@ -12,6 +12,12 @@ function setsOf(leases: readonly LeaseView[]): Map<number, LeaseView[]> {
   return sets;
 }
 
+/** What all buckets of one set have in common, and those of no other. */
+export function bucketSet({namespace, name}: LeaseView): string | undefined {
+  const bucket = bucketOf(name);
+  return bucket && `${namespace}/${bucket.base} of ${bucket.count}`;
+}
+
 /**
  * Buckets of a base that a newer set has replaced: nobody holds any of their set, and all of another one are there and
  * held. Which number is the larger says nothing: a set grows and shrinks.

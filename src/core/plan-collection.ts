@@ -33,7 +33,7 @@ export function planCollection(observed: CollectionObservation, now: Now): Colle
   const plan: CollectionPlan = {actions: [], findings: []};
   if (!rules || garbage.length === 0) return plan;
   const byDue = garbage.toSorted((a, b) => a.dueAtMs - b.dueAtMs);
-  const soon = byDue.filter(each => each.dueAtMs <= now.monotonicMs + WINDOW_MS).length;
+  const soon = share(byDue.filter(each => each.dueAtMs <= now.monotonicMs + WINDOW_MS));
   const allowed = Math.ceil((observed.total * rules.collection.maxPercent) / 100);
   if (soon > allowed) return {...plan, stopped: stopText(soon, observed.total, rules)};
   const due = byDue.filter(each => each.dueAtMs <= now.monotonicMs);
@@ -60,6 +60,10 @@ export function planCollection(observed: CollectionObservation, now: Now): Colle
   ];
   return plan;
 }
+
+/** A set of buckets falls due as a whole, and its successor leads in its place: so it counts as one Lease. */
+const share = (garbage: readonly Garbage[]) =>
+  new Set(garbage.map(({set, collect: {lease}}) => set ?? `${lease.namespace}/${lease.name}`)).size;
 
 const iso = (wallMs: number) => new Date(wallMs).toISOString();
 

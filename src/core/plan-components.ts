@@ -1,6 +1,6 @@
 /** Judges the Leases of the components that a policy lists: each is expected to have a leader at every moment. */
 import {type Garbage, type LeaseState, type Plan, sooner} from './action.ts';
-import {supersededBuckets} from './buckets.ts';
+import {bucketSet, supersededBuckets} from './buckets.ts';
 import type {LeaseClass} from './classify.ts';
 import {type Finding, leaseRef} from './finding.ts';
 import {ailments} from './health.ts';
@@ -106,6 +106,7 @@ function garbageOf(lease: LeaseView, {policy, collection}: SystemRules): Garbage
     policy,
     dueAtMs: lease.changedAtMs + seconds * 1000,
     transitions: 0,
+    set: bucketSet(lease),
     collect: {
       type: 'collectLease',
       policy,

@@ -9,6 +9,7 @@ import {
   type Plan,
   sooner,
 } from './action.ts';
+import {bucketSet} from './buckets.ts';
 import type {LeaseClass} from './classify.ts';
 import {type Finding, leaseRef} from './finding.ts';
 import {ailments} from './health.ts';
@@ -192,7 +193,8 @@ function garbageOf(
     check,
   } as const;
   const dueAtMs = Math.max(ttlEndsMs, unrenewedUntilMs(lease));
-  return {policy: rules.policy, dueAtMs, collect, transitions: lease.transitions};
+  const set = kind === 'leader-election-bucket' ? bucketSet(lease) : undefined;
+  return {policy: rules.policy, dueAtMs, collect, transitions: lease.transitions, set};
 }
 
 /**

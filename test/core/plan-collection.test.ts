@@ -211,6 +211,14 @@ test('what falls due within a minute counts for the share, and what falls due la
   t.is(plan([...three, garbage('late', 60.001)], {total: 10}).stopped, undefined);
 });
 
+test('a set of buckets that was replaced counts for the share as one Lease, and each set as another', t => {
+  const sets = (...names: string[]) =>
+    names.flatMap(set => many(10).map((each, at) => ({...each, ...garbage(`${set}${at}`, -1), set})));
+  t.is(taken(sets('a', 'b', 'c'), {total: 10}).length, 30);
+  t.not(plan(sets('a', 'b', 'c', 'd'), {total: 10}).stopped, undefined);
+  t.not(plan([...sets('a', 'b', 'c'), garbage('single', -1)], {total: 10}).stopped, undefined);
+});
+
 test('of what the share allows no more than maxPerMinute go at once', t => {
   t.is(plan(many(250)).stopped, undefined);
   t.is(taken(many(250)).length, 60);

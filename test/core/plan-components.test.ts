@@ -1,8 +1,9 @@
 /** Components that always have a leader. */
 import test from 'ava';
+import {planCollection} from '../../src/core/plan-collection.ts';
 import type {ComponentLease, ComponentView} from '../../src/core/plan-components.ts';
 import {planComponents} from '../../src/core/plan-components.ts';
-import {ago, ahead, lease, now, systemPolicy} from '../support/builders.ts';
+import {ago, ahead, lease, now, only, systemPolicy} from '../support/builders.ts';
 
 const subjects = {components: [{namespace: 'kube-system', name: 'kube-scheduler'}]};
 const rules = systemPolicy(subjects).rules('control-plane');
@@ -76,6 +77,23 @@ test('under All they are deleted a ttl after their last renewal that we saw', t 
   const {garbage} = plan(buckets, now, collecting);
   t.like(garbage, {length: 1, 0: {dueAtMs: ago(300).monotonicMs, collect: {check: {expect: 'nothing'}}}});
   t.is(garbage?.[0]?.collect.lease.name, 'kube-scheduler.00-of-01');
+});
+
+test('under All a set that another one has replaced goes as a whole, by the share that is allowed by default', t => {
+  const sets = [3, 3].map((count, set) =>
+    Array.from({length: count}, (_, at) =>
+      bucket(`kube-scheduler.0${at}-of-0${set === 0 ? 5 : 3}`, set === 0 ? ago(600) : now),
+    ),
+  );
+  const {garbage = [], states = []} = plan(component(...sets.flat()), now, collecting);
+  t.deepEqual([garbage.length, states.length], [3, 6]);
+  const pass = planCollection(
+    {rules: collecting, resourceVersion: '7', garbage, total: states.length, last: undefined},
+    now,
+  );
+  t.is(collecting.collection.maxPercent, 25);
+  t.is(pass.stopped, undefined);
+  t.is(only(pass.actions, 'collectLease').length, 3);
 });
 
 test('under All one that was deleted, and is kept by a finalizer, is not deleted again', t => {

@@ -138,7 +138,7 @@ test.serial('buckets of an older set are deleted when the newer one is complete'
   await stage.apply(namespace('serving'), {...old, spec: {...old.spec, leaseDurationSeconds: 2}});
   await stage.apply(bucket('00-of-02', 'new-pod-1'));
   const components = [{namespace: 'serving', name: 'controller'}];
-  await stage.apply(systemPolicy('serving', {components}, {mode: 'All', ttlSeconds: 5, maxPercent: 100}));
+  await stage.apply(systemPolicy('serving', {components}, {mode: 'All', ttlSeconds: 5}));
   await startLeader(stage);
   const names = async () => (await stage.leases('serving')).map(each => each.metadata.name);
   await eventually('the old one leads nobody', async () =>
