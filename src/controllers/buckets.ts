@@ -1,14 +1,29 @@
-/** Whether a Lease is a bucket of a set that another one has replaced, by all that the caches have of its base. */
+/** The buckets beside one in the caches: whether another set has replaced its own, and when time alone may change that. */
+import {sooner} from '../core/action.ts';
 import {supersededBuckets} from '../core/buckets.ts';
 import {bucketOf} from '../core/classify.ts';
-import type {LeaseView} from '../core/lifetime.ts';
+import {holding, type LeaseView} from '../core/lifetime.ts';
 import type {World} from './world.ts';
 
-export function isSuperseded(lease: LeaseView, world: World, monotonicMs: number): boolean {
-  const bucket = bucketOf(lease.name);
-  if (!bucket) return false;
-  const siblings = [...world.leaseIndex.inNamespace(lease.namespace)]
-    .flatMap(key => world.lease(key, monotonicMs) ?? [])
-    .filter(each => bucketOf(each.name)?.base === bucket.base);
-  return supersededBuckets(siblings, monotonicMs).some(each => each.key === lease.key);
+/** Keys of all buckets of the same base, whichever set they are of; none when the Lease is no bucket. */
+export function bucketsBeside({namespace, name}: LeaseView, world: World): string[] {
+  const bucket = bucketOf(name);
+  if (!bucket) return [];
+  const isBeside = (key: string) => bucketOf(key.slice(namespace.length + 1))?.base === bucket.base;
+  return [...world.leaseIndex.inNamespace(namespace)].filter(isBeside);
 }
+
+export function isSuperseded(lease: LeaseView, world: World, monotonicMs: number): boolean {
+  const all = seen(lease, world, monotonicMs);
+  return supersededBuckets(all, monotonicMs).some(({key}) => key === lease.key);
+}
+
+/** Milliseconds until the hold of one of them may have run out. */
+export function bucketsChangeInMs(lease: LeaseView, world: World, monotonicMs: number): number | undefined {
+  return seen(lease, world, monotonicMs)
+    .map(each => holding(each, monotonicMs).changesInMs)
+    .reduce(sooner, undefined);
+}
+
+const seen = (lease: LeaseView, world: World, monotonicMs: number): LeaseView[] =>
+  bucketsBeside(lease, world).flatMap(key => world.lease(key, monotonicMs) ?? []);

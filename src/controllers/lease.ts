@@ -10,7 +10,7 @@ import {planLease} from '../core/plan-lease.ts';
 import {allowedText} from '../core/plan-registry.ts';
 import type {Now} from '../core/plan-workload.ts';
 import {exemption, type Rules} from '../core/rules.ts';
-import {isSuperseded} from './buckets.ts';
+import {bucketsChangeInMs, isSuperseded} from './buckets.ts';
 import type {Controller} from './controller.ts';
 import type {World} from './world.ts';
 
@@ -42,6 +42,7 @@ export const leaseController: Controller<LeaseObservation> = {
       readySinceMs: claim && world.workload(claim.workload.id)?.readySinceMs,
       namesakes: namesakes(lease, world),
       isSuperseded: isSuperseded(lease, world, now.monotonicMs),
+      bucketsChangeInMs: bucketsChangeInMs(lease, world, now.monotonicMs),
       isSystems: [...world.systemPolicies(lease)].length > 0,
     };
   },
@@ -66,6 +67,7 @@ const NOTHING: LeaseObservation = {
   readySinceMs: undefined,
   namesakes: [],
   isSuperseded: false,
+  bucketsChangeInMs: undefined,
   isSystems: false,
 };
 

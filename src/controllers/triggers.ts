@@ -8,6 +8,7 @@ import {isManaged, type LeaseView} from '../core/lifetime.ts';
 import type {RenderedView} from '../core/rendered.ts';
 import type {SystemRules} from '../core/system-rules.ts';
 import type {Change} from '../runtime/store.ts';
+import {bucketsBeside} from './buckets.ts';
 import {isHeartbeat, sameLabels, sameWorkload} from './changes.ts';
 import type {NodesNeeded} from './heartbeats.ts';
 import {INJECTION_CONFLICT} from './in-force.ts';
@@ -255,6 +256,8 @@ export class Triggers {
     this.#noteHolder(change);
     if (previous && isHeartbeat(previous, row)) return;
     this.#wantLease(row.key);
+    // Whether one is garbage depends on who holds the others.
+    for (const bucket of bucketsBeside(row, this.#world)) this.#enqueue(`lease/${bucket}`);
     for (const key of this.#world.systemPolicies(row)) this.#enqueue(key);
     if (row.strategy !== undefined || this.#world.candidates.store.size > 0)
       this.#enqueue(`candidates/${row.key}`);

@@ -40,6 +40,8 @@ export type LeaseObservation = {
   readonly namesakes: readonly string[];
   /** Whether it is a bucket of a set that a newer one has replaced. */
   readonly isSuperseded: boolean;
+  /** When the hold of a bucket of any set beside it may run out, in milliseconds. */
+  readonly bucketsChangeInMs: number | undefined;
   /** Whether it is judged by a policy of API servers or components. */
   readonly isSystems: boolean;
 };

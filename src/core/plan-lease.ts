@@ -34,6 +34,7 @@ export function planLease(observed: LeaseObservation, now: Now): Plan {
     states: observed.isSystems ? [] : [stateOf(observed, lease, state)],
     requeueAfterMs: [
       changesInMs,
+      observed.bucketsChangeInMs,
       health.requeueAfterMs,
       ends !== undefined && Number.isFinite(ends) ? ends - now.wallMs : undefined,
     ].reduce(sooner, undefined),

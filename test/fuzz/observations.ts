@@ -134,6 +134,7 @@ const wildLeaseObservation: fc.Arbitrary<LeaseObservation> = fc
     readySinceMs: perhaps(anySeenMs),
     namesakes: fc.constantFrom([], ['Deployment/bank/other']),
     isSuperseded: fc.boolean(),
+    bucketsChangeInMs: fc.constantFrom(undefined, 1, 10_000),
     isSystems: fc.boolean(),
   })
   .map(({claimed, others, isGoverned, exemptForMs, given, ...rest}) => {

@@ -331,6 +331,7 @@ export function leaseObservation(given: Partial<LeaseObservation>): LeaseObserva
     readySinceMs: undefined,
     namesakes: [],
     isSuperseded: false,
+    bucketsChangeInMs: undefined,
     isSystems: false,
     ...given,
   };
