@@ -1,5 +1,6 @@
 /** Judges the heartbeat of each node that a policy selects. */
-import {type HeartbeatObservation, planHeartbeat} from '../core/plan-heartbeat.ts';
+import {type HeartbeatObservation, newForMs, planHeartbeat} from '../core/plan-heartbeat.ts';
+import type {Now} from '../core/plan-workload.ts';
 import type {NodeSubjects, SystemRules} from '../core/system-rules.ts';
 import type {Controller} from './controller.ts';
 import type {NodeRow} from './project.ts';
@@ -31,10 +32,13 @@ function* policiesOf(node: NodeRow | undefined, world: World): Generator<SystemR
   }
 }
 
-/** How many nodes the policy selects. */
-export function selectedNodes({selects, selectsAll}: NodeSubjects, {heartbeats}: World): number {
-  if (selectsAll) return heartbeats.nodes.size;
-  let count = 0;
-  for (const {labels} of heartbeats.nodes.values()) if (selects(labels)) count += 1;
+/** How many nodes the policy selects, and how many of them are so new that their Lease may still come. */
+export function selectedNodes({selects}: NodeSubjects, {heartbeats}: World, now: Now) {
+  const count = {selected: 0, awaited: 0};
+  for (const node of heartbeats.nodes.values()) {
+    if (!selects(node.labels)) continue;
+    count.selected += 1;
+    if (newForMs(node, now) > 0 && !heartbeats.leases.get(node.name)) count.awaited += 1;
+  }
   return count;
 }

@@ -5,6 +5,7 @@ import type {Plan} from '../core/action.ts';
 import type {Enforced} from '../core/plan-admission.ts';
 import {type PolicyObservation, planPolicy} from '../core/plan-policy.ts';
 import type {Now} from '../core/plan-workload.ts';
+import type {Rules} from '../core/rules.ts';
 import {isSystem, type SystemRules} from '../core/system-rules.ts';
 import type {Controller} from './controller.ts';
 import {selectedNodes} from './heartbeat.ts';
@@ -21,14 +22,16 @@ const NOTHING_TO_ENFORCE: Enforced = {
 
 export const policyController: Controller<Observed> = {
   name: 'policy',
-  observe(policy, world): Observed {
+  observe(policy, world, now): Observed {
     const row = world.policies.get(policy);
     const acceptance = world.inForce.acceptance.get(policy);
     if (!row || !acceptance) return undefined;
     const tally = world.ledger.tally(policy);
     const rules = world.inForce.of(policy);
     const system = rules && isSystem(rules) ? rules : undefined;
-    const subjects = system ? countOf(system, world) : world.claims.count(policy);
+    const {selected, awaited} = system
+      ? countOf(system, world, now)
+      : {selected: world.claims.count(policy), awaited: 0};
     return {
       policy,
       generation: row.generation,
@@ -36,12 +39,12 @@ export const policyController: Controller<Observed> = {
       kinds: kindsOf(row.spec.subjects),
       acceptance,
       rules: rules && {generation: rules.generation, exempt: isSystem(rules) ? [] : rules.exempt},
-      subjects,
+      subjects: selected,
       lifetimes: tally.lifetimes,
       violations: tally.findings.size,
       withoutLease: tally.withoutLease,
       findings: [...tally.findings.values()],
-      settled: tally.claimed + tally.withoutLease >= subjects,
+      settled: isRead(rules, world) && tally.claimed + tally.withoutLease + awaited >= selected,
       stopped: world.stopped.get(policy),
       enforced: system ? NOTHING_TO_ENFORCE : world.enforcement.get(policy),
       uid: row.uid,
@@ -60,14 +63,22 @@ function kindsOf({workloads, nodes, apiServers}: Subjects): string[] {
   return [apiServers ? 'APIServer' : 'Component'];
 }
 
-function countOf({subjects}: SystemRules, world: World): number {
+/** Before everything is read, no subject means nothing. */
+function isRead(rules: Rules | SystemRules | undefined, world: World): boolean {
+  if (!rules) return false;
+  if (!isSystem(rules)) return world.subjectsKnown(rules);
+  return rules.subjects.kind === 'Node' ? world.heartbeats.ready : world.leases.ready;
+}
+
+/** How many subjects there are, and how many of them nobody expects to have a Lease yet. */
+function countOf({subjects}: SystemRules, world: World, now: Now): {selected: number; awaited: number} {
   switch (subjects.kind) {
     case 'Node':
-      return selectedNodes(subjects, world);
+      return selectedNodes(subjects, world, now);
     case 'APIServer':
-      return [...identityLeases(world)].length;
+      return {selected: [...identityLeases(world)].length, awaited: 0};
     case 'Component':
-      return subjects.leases.length;
+      return {selected: subjects.leases.length, awaited: 0};
     default:
       return subjects satisfies never;
   }

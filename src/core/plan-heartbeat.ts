@@ -60,9 +60,12 @@ const stateOf = (policy: string, observed: HeartbeatObservation, lifetime: Lifet
   claimed: observed.node !== undefined,
 });
 
+/** For how many milliseconds nobody wonders yet that the node has no Lease. */
+export const newForMs = ({seenAtMs}: NodeView, {monotonicMs}: Now) => seenAtMs + NEW_NODE_MS - monotonicMs;
+
 function planMissing({name, node, policies}: HeartbeatObservation, now: Now): Plan {
   if (!node) return {actions: [], findings: []};
-  const dueInMs = node.seenAtMs + NEW_NODE_MS - now.monotonicMs;
+  const dueInMs = newForMs(node, now);
   if (dueInMs > 0) return {actions: [], findings: [], requeueAfterMs: dueInMs};
   const message = `node ${name} has no Lease in ${HEARTBEATS}: its kubelet has not reported; look at it`;
   const about = nodeRef(node);
