@@ -1,5 +1,5 @@
 /** Judges the heartbeat of one node: whether it is renewed, by whom, and what is left when the node is gone. */
-import type {Garbage, LeaseState, Plan} from './action.ts';
+import {type Garbage, type LeaseState, type Plan, sooner} from './action.ts';
 import type {LeaseClass} from './classify.ts';
 import {type Finding, leaseRef, type ObjectRef} from './finding.ts';
 import {excerpt} from './legible.ts';
@@ -12,6 +12,9 @@ import type {SystemRules} from './system-rules.ts';
 
 /** How long a new node may be without a Lease, which its kubelet makes a moment after it. */
 const NEW_NODE_MS = 60_000;
+
+/** How long a Lease may outlive its node: the API server deletes it behind the node, and lists are read anew. */
+const PATIENCE_MS = 60_000;
 
 /** What the caches keep of a node. */
 export type NodeView = {
@@ -41,16 +44,33 @@ export function planHeartbeat(observed: HeartbeatObservation, now: Now): Plan {
   if (!lease) return planMissing(observed, now);
   // When it runs out the next list tells, which is all that can: so there is no time at which to look again.
   const {state} = holding(lease, now.monotonicMs);
-  const isOrphaned = observed.absentSinceMs !== undefined && state !== 'held' && state !== 'unknown';
-  const lifetime = isOrphaned ? 'orphaned' : state;
-  const garbage = policies.flatMap(rules => (isOrphaned ? (garbageOf(observed, lease, rules) ?? []) : []));
+  const mayBeLeft = state !== 'held' && state !== 'unknown';
+  const judged = policies.map(rules => {
+    const leftInMs = mayBeLeft ? orphanedInMs(observed, rules, now) : undefined;
+    const isLeft = leftInMs !== undefined && leftInMs <= 0;
+    return {rules, lifetime: isLeft ? 'orphaned' : state, againInMs: isLeft ? undefined : leftInMs} as const;
+  });
+  const garbage = judged.flatMap(({rules, lifetime}) =>
+    lifetime === 'orphaned' ? (garbageOf(observed, lease, rules) ?? []) : [],
+  );
   return {
     actions: [],
-    findings: policies.flatMap(rules => findings(observed, lease, rules, lifetime, now)),
-    states: policies.map(({policy}) => stateOf(policy, observed, lifetime)),
+    findings: judged.flatMap(({rules, lifetime}) => findings(observed, lease, rules, lifetime, now)),
+    states: judged.map(({rules: {policy}, lifetime}) => stateOf(policy, observed, lifetime)),
     // One policy is enough to delete it.
     garbage: garbage.slice(0, 1),
+    requeueAfterMs: judged.map(({againInMs}) => againInMs).reduce(sooner, undefined),
   };
+}
+
+/** When a Lease without a node is one that was left behind; undefined while there may be a node. */
+function orphanedInMs(
+  {absentSinceMs}: HeartbeatObservation,
+  {collection}: SystemRules,
+  {monotonicMs}: Now,
+): number | undefined {
+  if (absentSinceMs === undefined) return undefined;
+  return absentSinceMs + Math.min(PATIENCE_MS, collection.ttlSeconds * 1000) - monotonicMs;
 }
 
 const stateOf = (policy: string, observed: HeartbeatObservation, lifetime: Lifetime): LeaseState => ({

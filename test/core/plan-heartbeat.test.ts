@@ -49,6 +49,7 @@ test('a heartbeat that is renewed is counted, and needs nothing', t => {
     findings: [],
     states: [{policy: 'nodes', class: 'node-heartbeat', lifetime: 'held', claimed: true}],
     garbage: [],
+    requeueAfterMs: undefined,
   });
 });
 
@@ -112,6 +113,29 @@ test('a Lease whose node is gone is deleted when both have been so for the ttl',
   ]);
   t.like(findings, {length: 1, 0: {reason: 'OrphanedLease'}});
   t.like(states, {length: 1, 0: {lifetime: 'orphaned', claimed: false}});
+});
+
+test('when a dead node is removed, the API server has a minute to delete its Lease', t => {
+  const removed = {...gone, absentSinceMs: ago(15).monotonicMs, policies: [report]};
+  const {findings, states, requeueAfterMs, garbage} = plan(removed);
+  t.deepEqual([findings, garbage], [[], []]);
+  t.like(states, {length: 1, 0: {lifetime: 'expired', claimed: false}});
+  t.is(requeueAfterMs, 45_000);
+  t.deepEqual(reasons(removed, ahead(44.999)), []);
+  t.deepEqual(reasons(removed, ahead(45)), ['OrphanedLease']);
+});
+
+test('a policy whose ttl is shorter than that minute waits no longer, and each by its own ttl', t => {
+  const short = systemPolicy({nodes: {selector: {}}}, {mode: 'All', ttlSeconds: 20}).rules('short');
+  const removed = {...gone, absentSinceMs: ago(15).monotonicMs, policies: [report, short]};
+  t.is(plan(removed).requeueAfterMs, 5_000);
+  const {findings, requeueAfterMs, garbage} = plan(removed, ahead(5));
+  t.deepEqual(
+    findings.map(({policy}) => policy),
+    ['short'],
+  );
+  t.is(requeueAfterMs, 40_000);
+  t.is(garbage?.length, 1);
 });
 
 test('the ttl counts from the last renewal when that was after the node went', t => {
