@@ -21,6 +21,7 @@ import type {WatchRequest} from './controllers/watch-request.ts';
 import {workloadController} from './controllers/workload.ts';
 import {type Counted, World} from './controllers/world.ts';
 import {ApiError, messageOf} from './errors.ts';
+import {keepRunning} from './runtime/again.ts';
 import {Candidacy} from './runtime/candidacy.ts';
 import {ApiClient} from './runtime/client.ts';
 import {systemClock} from './runtime/clock.ts';
@@ -197,7 +198,13 @@ export class LeasePolicyOperator extends framework.default {
       },
       onEvent: (type, object) => void onEvent(resourceEvent(id, type, object)),
     });
-    this.#informers.push(informer.run());
+    this.#informers.push(
+      keepRunning(
+        () => informer.run(),
+        this.#end.signal,
+        error => this.#faulty(error),
+      ),
+    );
   }
 
   #watchProblem(resource: string, error: ApiError | undefined, {onState}: WatchRequest<Row>): void {
@@ -212,6 +219,12 @@ export class LeasePolicyOperator extends framework.default {
     this.#metrics.watchProblems.inc({resource});
     onState?.(error.message);
     this.#checkReady();
+  }
+
+  /** A fault of ours. What has met it begins anew. */
+  #faulty(error: unknown): void {
+    const text = error instanceof Error ? error.stack : undefined;
+    this.#log.error(`a fault of the operator, trying again: ${text ?? messageOf(error)}`);
   }
 
   #newElection(): LeaderElector {
@@ -235,10 +248,11 @@ export class LeasePolicyOperator extends framework.default {
   }
 
   #newWorld(): World {
-    const kinds = new KindDirectory(this.#client, this.#end.signal, (apiVersion, kind) => {
+    const onAnswer = (apiVersion: string, kind: string) => {
       this.#world.triggers.kindChanged({apiVersion, kind});
       this.#checkReady();
-    });
+    };
+    const kinds = new KindDirectory(this.#client, this.#end.signal, onAnswer, error => this.#faulty(error));
     return new World({
       ownLease: `${this.#config.namespace}/${this.#config.ownLeaseName}`,
       catalogue: this.#config.catalogue,

@@ -1,5 +1,5 @@
 /** Which policies are in force, and the workloads of the kinds that they name. */
-import type {KindRef, LeasePolicySpec} from '../api/leasepolicy.ts';
+import type {KindRef} from '../api/leasepolicy.ts';
 import type {Acceptance} from '../core/plan-policy.ts';
 import {compile, type Rules, sharedVariable} from '../core/rules.ts';
 import {isSpec} from '../core/spec-form.ts';
@@ -60,7 +60,7 @@ export class InForce {
   concerns(row: PolicyRow, ref: KindRef): boolean {
     const named = (kinds: readonly KindRef[] = []) =>
       kinds.some(each => each.apiVersion === ref.apiVersion && each.kind === ref.kind);
-    return named(row.spec.subjects.workloads?.kinds) || named(this.rules.get(row.key)?.kinds);
+    return named(row.spec?.subjects.workloads?.kinds) || named(this.rules.get(row.key)?.kinds);
   }
 
   /** Judges a policy's spec, and puts it in force when it can be; else what was in force last stays. */
@@ -172,11 +172,7 @@ const subjectsKind = (rules: Rules | SystemRules) => (isSystem(rules) ? rules.su
 /** The API server validates by the CRD that it has, which may be that of another version. */
 const NOT_WHOLE = 'spec: it is not what this version knows: install its CRDs with kubectl apply -f crds';
 
-function compileAny(
-  policy: string,
-  generation: number,
-  spec: LeasePolicySpec,
-): Rules | SystemRules | string[] {
+function compileAny(policy: string, generation: number, spec: unknown): Rules | SystemRules | string[] {
   if (!isSpec(spec)) return [NOT_WHOLE];
   return isOfWorkloads(spec) ? compile(policy, generation, spec) : compileSystem(policy, generation, spec);
 }
@@ -195,9 +191,9 @@ export function inForceByStatus(row: PolicyRow): Rules | SystemRules | undefined
 function lastAccepted({key, status}: PolicyRow): Rules | SystemRules | undefined {
   if (!status?.lastAccepted) return undefined;
   const {generation, spec} = status.lastAccepted;
-  let parsed: LeasePolicySpec;
+  let parsed: unknown;
   try {
-    parsed = JSON.parse(spec) as LeasePolicySpec;
+    parsed = JSON.parse(spec);
   } catch {
     return undefined; // not what we wrote: nothing is in force until the spec is accepted
   }

@@ -35,8 +35,8 @@ export const policyController: Controller<Observed> = {
     return {
       policy,
       generation: row.generation,
-      specText: JSON.stringify(row.spec),
-      kinds: kindsOf(row.spec.subjects),
+      specText: JSON.stringify(row.spec ?? {}),
+      kinds: row.spec ? kindsOf(row.spec.subjects) : [],
       acceptance,
       rules: rules && {generation: rules.generation, exempt: isSystem(rules) ? [] : rules.exempt},
       subjects: selected,

@@ -13,6 +13,7 @@ import {keptHolder} from '../core/holder.ts';
 import type {LeaseOwner, LeaseView} from '../core/lifetime.ts';
 import type {NodeView} from '../core/plan-heartbeat.ts';
 import {HEARTBEATS} from '../core/rules.ts';
+import {isSpec} from '../core/spec-form.ts';
 import {keyOf} from '../runtime/informer.ts';
 import type {Row} from '../runtime/store.ts';
 import {sameOwners} from './changes.ts';
@@ -21,7 +22,8 @@ export type PolicyRow = Row & {
   readonly uid: string;
   readonly generation: number;
   readonly terminating: boolean;
-  readonly spec: LeasePolicySpec;
+  /** Undefined where it is not what this version knows. */
+  readonly spec: LeasePolicySpec | undefined;
   readonly status: LeasePolicyStatus | undefined;
 };
 
@@ -45,7 +47,7 @@ export function projectPolicy(object: KubeObject): PolicyRow {
     resourceVersion,
     generation,
     terminating: deletionTimestamp !== undefined,
-    spec,
+    spec: isSpec(spec) ? spec : undefined,
     status,
   };
 }

@@ -114,7 +114,7 @@ export class Triggers {
 
   heartbeatsReady(): void {
     for (const name of this.#world.heartbeats.names()) this.#enqueue(`heartbeat/${name}`);
-    for (const row of this.#world.policies.values()) if (row.spec.subjects.nodes) this.#refresh(row);
+    for (const row of this.#world.policies.values()) if (row.spec?.subjects.nodes) this.#refresh(row);
   }
 
   /** Wants a look at a Lease, and at what is granted on it. */

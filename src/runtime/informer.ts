@@ -77,12 +77,18 @@ export class Informer<R extends Row> {
         else await this.#backOff(undefined);
       } catch (error) {
         if (signal.aborted) return;
-        if (!(error instanceof ApiError)) throw error;
-        if (error.isGone) version = undefined;
-        else this.#tell(error);
-        await this.#backOff(error.retryAfterMs);
+        const problem = this.#problemOf(error);
+        if (problem.isGone || problem !== error) version = undefined;
+        if (!problem.isGone) this.#tell(problem);
+        await this.#backOff(problem.retryAfterMs);
       }
     }
+  }
+
+  /** A fault of whoever is told of a change is a problem of this resource too: what it missed is listed anew. */
+  #problemOf(error: unknown): ApiError {
+    if (error instanceof ApiError) return error;
+    return new ApiError(`TAKE ${this.#options.path}`, {status: 0, message: messageOf(error)}, error);
   }
 
   async #backOff(retryAfterMs: number | undefined): Promise<void> {
@@ -148,10 +154,10 @@ export class Informer<R extends Row> {
       store.isRightAt(this.#rightAtMs);
       return held.version;
     } catch (error) {
-      if (error instanceof ApiError && error.isGone) throw error;
+      if (!(error instanceof ApiError) || error.isGone) throw error;
       if (signal.aborted || isNewer(held.version, from) === false) throw error;
       // What was delivered is in the store: go on after it instead of listing again.
-      this.#tell(error as ApiError);
+      this.#tell(error);
       return held.version;
     }
   }

@@ -1,5 +1,6 @@
 /** Which kinds the API server serves, looked up once and asked again while the answer is no. */
 import {ApiError} from '../errors.ts';
+import {keepRunning} from './again.ts';
 import type {ApiClient} from './client.ts';
 import {delay} from './clock.ts';
 
@@ -20,16 +21,19 @@ export class KindDirectory {
   readonly #client: ApiClient;
   readonly #signal: AbortSignal;
   readonly #onAnswer: (apiVersion: string, kind: string, answer: KindAnswer) => void;
+  readonly #onFailure: (error: unknown) => void;
   readonly #answers = new Map<string, KindAnswer>();
 
   constructor(
     client: ApiClient,
     signal: AbortSignal,
     onAnswer: (apiVersion: string, kind: string, answer: KindAnswer) => void,
+    onFailure: (error: unknown) => void,
   ) {
     this.#client = client;
     this.#signal = signal;
     this.#onAnswer = onAnswer;
+    this.#onFailure = onFailure;
   }
 
   /** What is known; the first call for a kind starts the look-up. */
@@ -39,18 +43,29 @@ export class KindDirectory {
     if (known) return known;
     const asking: KindAnswer = {state: 'asking'};
     this.#answers.set(key, asking);
-    void this.#follow(key, apiVersion, kind, scope);
+    void keepRunning(() => this.#follow(key, apiVersion, kind, scope), this.#signal, this.#onFailure);
     return asking;
   }
 
   async #follow(key: string, apiVersion: string, kind: string, scope: Scope): Promise<void> {
     while (!this.#signal.aborted) {
       const answer = await this.#ask(apiVersion, kind, scope);
-      const changed = JSON.stringify(answer) !== JSON.stringify(this.#answers.get(key));
+      const before = this.#answers.get(key) ?? {state: 'asking'};
       this.#answers.set(key, answer);
-      if (changed) this.#onAnswer(apiVersion, kind, answer);
+      if (JSON.stringify(answer) !== JSON.stringify(before))
+        this.#tell(key, apiVersion, kind, answer, before);
       if (answer.state === 'served') return;
       await delay(ASK_AGAIN_MS, this.#signal);
+    }
+  }
+
+  /** Who failed to take an answer is told of it again. */
+  #tell(key: string, apiVersion: string, kind: string, answer: KindAnswer, before: KindAnswer): void {
+    try {
+      this.#onAnswer(apiVersion, kind, answer);
+    } catch (error) {
+      this.#answers.set(key, before);
+      throw error;
     }
   }
 

@@ -3,7 +3,12 @@ import test from 'ava';
 import type {LeasePolicySpec} from '../../src/api/leasepolicy.ts';
 import {heartbeatController} from '../../src/controllers/heartbeat.ts';
 import {policyController} from '../../src/controllers/policy.ts';
-import type {NamespaceRow, NodeRow, PolicyRow} from '../../src/controllers/project.ts';
+import {
+  type NamespaceRow,
+  type NodeRow,
+  type PolicyRow,
+  projectPolicy,
+} from '../../src/controllers/project.ts';
 import {World} from '../../src/controllers/world.ts';
 import {ago, ahead, idleWorld, lease, now, only, policy, systemPolicy} from '../support/builders.ts';
 
@@ -89,6 +94,25 @@ test('a node is no new one when it has a Lease: that has to be looked at', t => 
   of.heartbeats.leases.replace(new Map([['new', beat('new', '1')]]), '1');
   t.is(ready(of), 'False Reconciling');
 });
+
+for (const [what, spec] of [
+  ['without subjects', {...policy().spec, subjects: undefined}],
+  ['that is empty', {}],
+  ['that is missing', undefined],
+  ['that is a text', 'x'],
+] as const) {
+  test(`a spec ${what}, by the CRD of another version, is refused and stops nothing`, t => {
+    const of = world(nodes);
+    const metadata = {name: 'odd', uid: 'o', resourceVersion: '2', creationTimestamp: '', generation: 1};
+    of.policies.put(projectPolicy({metadata, spec} as never));
+    t.like(of.inForce.acceptance.get('odd'), {accepted: false, reason: 'InvalidSpec'});
+    of.triggers.all();
+    of.triggers.kindChanged({apiVersion: 'apps/v1', kind: 'Deployment'});
+    of.triggers.heartbeatsReady();
+    const {actions} = policyController.plan(policyController.observe('odd', of, now), now);
+    t.like(only(actions, 'writeStatus')[0]?.status.conditions?.[0], {type: 'Accepted', status: 'False'});
+  });
+}
 
 test('a policy of workloads is not ready before they are read', t => {
   const of = world(policy().spec);

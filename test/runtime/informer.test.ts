@@ -152,12 +152,41 @@ test('the store is right up to now while the watch delivers, and else up to what
   t.true(lastMs < performance.now(), 'an answer to the next watch says nothing yet');
   again.send(bookmark(12));
   await eventually('the watch delivers', async () => informer.store.rightUntilMs(far) === far);
+  const last = api.expect(watchFrom(12), watching());
   again.stream.close(http2.constants.NGHTTP2_INTERNAL_ERROR);
   const third = api.expect(watchFrom(12), watching());
   await eventually('it has failed', async () => informer.store.rightUntilMs(far) < far);
   t.true(informer.store.rightUntilMs(far) > lastMs);
   await third.received;
   await informer.stop();
+});
+
+test('a fault of who is told of a change is a problem, and what it missed is listed anew', async t => {
+  const api = await ApiServer.start(t);
+  api.expect(LIST, list(10));
+  api.expect(watchFrom(10), watching(added('a', 11), added('b', 12)));
+  api.expect(LIST, list(20, [object('a', 11), object('b', 12), object('c', 13)]));
+  const again = api.expect(watchFrom(20), watching());
+  const end = new AbortController();
+  t.teardown(() => end.abort());
+  const problems: (string | undefined)[] = [];
+  const store = new Store<Row>(({row}) => {
+    if (row.key === 'shop/b') throw new TypeError('undefined is not a function');
+  });
+  const informer = new Informer<Row>({
+    client: api.client(),
+    path: PATH,
+    store,
+    project: each => ({key: keyOf(each), resourceVersion: each.metadata.resourceVersion}),
+    signal: end.signal,
+    onProblem: error => problems.push(error?.message),
+  });
+  const running = informer.run();
+  await again.received;
+  t.deepEqual([...store.values()].map(({key}) => key).sort(), ['shop/a', 'shop/b', 'shop/c']);
+  t.deepEqual(problems, [undefined, `TAKE ${PATH}: undefined is not a function`, undefined]);
+  end.abort();
+  await running;
 });
 
 test('no part of a list is seen before the list is whole', async t => {

@@ -18,7 +18,12 @@ function directory(t: ExecutionContext, api: ApiServer) {
   t.teardown(() => end.abort());
   const {promise: answered, resolve} = Promise.withResolvers<KindAnswer>();
   return {
-    kinds: new KindDirectory(api.client(), end.signal, (_apiVersion, _kind, answer) => resolve(answer)),
+    kinds: new KindDirectory(
+      api.client(),
+      end.signal,
+      (_apiVersion, _kind, answer) => resolve(answer),
+      error => t.fail(`${error}`),
+    ),
     answered,
   };
 }
@@ -140,4 +145,24 @@ test('what the operator may write is no answer to what a policy may select', asy
   const again = api.expect('GET /apis/example.com/v1', checks());
   t.not(kinds.get('example.com/v1', 'Check').state, 'served');
   await again.received;
+});
+
+test('an answer that is no list of resources, and a listener that fails, are told of, and it asks again', async t => {
+  const api = await ApiServer.start(t);
+  const served = resources(resource('deployments', 'Deployment'));
+  for (const answer of [json({kind: 'Status'}), served, served]) api.expect('GET /apis/apps/v1', answer);
+  const end = new AbortController();
+  t.teardown(() => end.abort());
+  const failures: unknown[] = [];
+  const {promise: taken, resolve} = Promise.withResolvers<KindAnswer>();
+  let answers = 0;
+  const onAnswer = (_apiVersion: string, _kind: string, answer: KindAnswer) => {
+    answers += 1;
+    if (answers === 1) throw new TypeError('undefined is not a function');
+    resolve(answer);
+  };
+  const kinds = new KindDirectory(api.client(), end.signal, onAnswer, error => failures.push(error));
+  kinds.get('apps/v1', 'Deployment');
+  t.is((await taken).state, 'served');
+  t.is(failures.length, 2);
 });
