@@ -103,7 +103,8 @@ export class Heartbeats {
     const {signal} = end;
     this.#nodes = new Store(({type, row}) => {
       if (signal.aborted) return;
-      if (type === 'deleted') this.#absentSinceMs.set(row.key, systemClock.monotonicMs());
+      // Without a Lease nobody will ask.
+      if (type === 'deleted') this.#noteAbsence(row.key);
       else this.#absentSinceMs.delete(row.key);
       onChange(row.key);
     });
@@ -173,7 +174,8 @@ export class Heartbeats {
   }
 
   #noteAbsence(name: string): void {
-    if (!this.#nodes.ready || this.#nodes.get(name) || this.#absentSinceMs.has(name)) return;
+    if (!this.#nodes.ready || this.#nodes.get(name) || !this.#leases.get(name)) return;
+    if (this.#absentSinceMs.has(name)) return;
     this.#absentSinceMs.set(name, systemClock.monotonicMs());
   }
 }

@@ -1,7 +1,7 @@
 /** Everything that this process knows of the cluster: stores, rules in force and claims. */
 import {LABELS} from '../api/objects.ts';
 import type {LeaseState} from '../core/action.ts';
-import type {Catalogue} from '../core/catalogue.ts';
+import {type Catalogue, mayBeShared} from '../core/catalogue.ts';
 import {ClaimIndex, parseSubject, type Workload} from '../core/claims.ts';
 import {type Classification, classify} from '../core/classify.ts';
 import {refText} from '../core/finding.ts';
@@ -54,7 +54,7 @@ export class World {
   readonly leases = new Store<LeaseView>(change => this.triggers.leaseChanged(change));
   readonly inForce: InForce;
   readonly claims = new ClaimIndex();
-  readonly leaseIndex = new LeaseIndex();
+  readonly leaseIndex = new LeaseIndex(lease => mayBeShared(this.options.catalogue, lease));
   readonly history = new HolderHistory();
   readonly heartbeats: Heartbeats;
   readonly candidates: CandidateCache;

@@ -16,6 +16,8 @@ export type Catalogue = {
   readonly patterns: readonly Known[];
   /** Entries with a condition, which decide nothing where it is not met. */
   readonly conditional: readonly Known[];
+  /** Entries of names that more than one product leads by. */
+  readonly shared: readonly Known[];
 };
 
 function index(entries: readonly CatalogueEntry[]): Catalogue {
@@ -27,8 +29,13 @@ function index(entries: readonly CatalogueEntry[]): Catalogue {
     else if (entry.pattern !== undefined) patterns.push({entry, names: matcher(entry)});
     else if (entry.name !== undefined) byName.set(entry.name, [...(byName.get(entry.name) ?? []), entry]);
   }
-  return Object.freeze({entries, byName, patterns, conditional});
+  const shared = entries.filter(isShared).map(entry => ({entry, names: matcher(entry)}));
+  return Object.freeze({entries, byName, patterns, conditional, shared});
 }
+
+/** Whether products that have nothing in common but a default or a generator lead by the name. */
+export const isShared = ({generic, scaffold}: CatalogueEntry): boolean =>
+  generic === true || scaffold === true;
 
 function matcher({name, pattern}: CatalogueEntry): Known['names'] {
   if (pattern === undefined) return leaseName => leaseName === name;
@@ -48,6 +55,10 @@ const isIn = ({namespace}: CatalogueEntry, lease: Place) =>
   namespace === lease.namespace || namespace === '*' || namespace === '<install>';
 
 const fits = ({entry, names}: Known, lease: Place) => isIn(entry, lease) && names(lease.name);
+
+/** Whether the Lease may be one of several products that lead by one name. */
+export const mayBeShared = ({shared}: Catalogue, lease: Place): boolean =>
+  shared.some(known => fits(known, lease));
 
 /** The entry with the exact name. */
 export const entryOfName = ({byName}: Catalogue, lease: Place): CatalogueEntry | undefined =>

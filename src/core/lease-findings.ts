@@ -1,5 +1,6 @@
 /** What is wrong with one Lease by its name, its owner and its record, for each policy that it concerns. */
 import {CONTROL_PLANE_LEASES} from './admission/frame.ts';
+import {isShared} from './catalogue.ts';
 import type {Workload} from './claims.ts';
 import {type Finding, leaseRef, type ObjectRef} from './finding.ts';
 import type {LeaseObservation} from './lease-observation.ts';
@@ -92,9 +93,11 @@ function nameAilments(observed: LeaseObservation, lease: LeaseView): Ailment[] {
   return [{reason: 'MisnamedLease', message}];
 }
 
-/** Products that were made from one scaffold have one election ID, and in one namespace would wait for each other. */
+/** Products of one scaffold, or that left a default as it was, have one election ID, and in one namespace would wait. */
 function sharedAilments({classification, namesakes}: LeaseObservation, lease: LeaseView): Ailment[] {
-  if (!classification.entry?.scaffold || namesakes.length === 0) return [];
-  const message = `Lease ${lease.name} has the election ID of a scaffold, and ${namesakes.join(', ')} in other namespaces lead by the same: in one namespace they would wait for each other; give each product its own ID`;
+  const {entry} = classification;
+  if (!entry || !isShared(entry) || namesakes.length === 0) return [];
+  const origin = entry.scaffold ? 'the election ID of a scaffold' : 'an election ID that is a default';
+  const message = `Lease ${lease.name} has ${origin}, and ${namesakes.join(', ')} in other namespaces lead by the same: in one namespace they would wait for each other; give each product its own ID`;
   return [{reason: 'SharedElectionID', message}];
 }

@@ -36,7 +36,7 @@ export type LeaseObservation = {
   readonly holderWorkload: Workload | undefined;
   /** Since when the claim's workload has ready Pods, in monotonic milliseconds; undefined while it has none. */
   readonly readySinceMs: number | undefined;
-  /** Workloads of other names that hold Leases of this very name in other namespaces, for names from a scaffold. */
+  /** Workloads of other names that hold Leases of this very name in other namespaces, for names that products share. */
   readonly namesakes: readonly string[];
   /** Whether it is a bucket of a set that a newer one has replaced. */
   readonly isSuperseded: boolean;

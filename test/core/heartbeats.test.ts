@@ -59,6 +59,20 @@ for (const order of [['nodes', 'leases'] as const, ['leases', 'nodes'] as const]
   });
 }
 
+test('the absence of a node is kept for the sake of its Lease alone', t => {
+  const {heartbeats, list} = caches();
+  heartbeats.want('names');
+  list('nodes', '5', node('a'), node('bare'));
+  list('leases', '5', beat('a', FIRST));
+  heartbeats.nodes.delete('a', '6');
+  heartbeats.nodes.delete('bare', '7');
+  t.is(typeof heartbeats.absentSinceMs('a'), 'number');
+  t.is(heartbeats.absentSinceMs('bare'), undefined);
+  list('leases', '8', beat('bare', FIRST));
+  t.is(typeof heartbeats.absentSinceMs('bare'), 'number');
+  t.is(heartbeats.absentSinceMs('a'), undefined);
+});
+
 test('a heartbeat that goes on is a write and nothing to look at', t => {
   const {heartbeats, list, told, changed} = caches();
   heartbeats.want('names');

@@ -64,13 +64,12 @@ test('a workload whose Lease is the lock of a managed cloud is told, by name or 
   t.deepEqual(reasons({lease: theirs, classification}), ['MisnamedLease'], 'the cloud itself holds it');
 });
 
-test('products that lead by one ID of a scaffold in several namespaces are told', t => {
-  const scaffold = {...product, scaffold: true};
+test('products that lead by one ID of a scaffold, or by one default, in several namespaces are told', t => {
   const given = {lease: theirs, holderWorkload: workload('x'), namesakes: ['Deployment/other/y']};
-  t.deepEqual(reasons({...given, classification: as('leader-election', scaffold)}), [
-    'MisnamedLease',
-    'SharedElectionID',
-  ]);
+  for (const shared of [{scaffold: true}, {generic: true}]) {
+    const classification = as('leader-election', {...product, ...shared});
+    t.deepEqual(reasons({...given, classification}), ['MisnamedLease', 'SharedElectionID']);
+  }
   t.deepEqual(reasons({...given, classification: as('leader-election', product)}), ['MisnamedLease']);
 });
 

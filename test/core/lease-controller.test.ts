@@ -3,17 +3,20 @@ import test from 'ava';
 import {leaseController} from '../../src/controllers/lease.ts';
 import type {NamespaceRow, PolicyRow, WorkloadRow} from '../../src/controllers/project.ts';
 import {World} from '../../src/controllers/world.ts';
+import {type Catalogue, compileCatalogue, KNOWN} from '../../src/core/catalogue.ts';
 import type {LeaseView} from '../../src/core/lifetime.ts';
 import {ago, idleWorld, lease, now, policy, workload} from '../support/builders.ts';
 
 const [A, B, C] = ['a-14c2529eb4', 'b-14c2529eb4', 'c-14c2529eb4'] as const;
 
 /** The world of one Deployment, under a policy whose prefix is c now. */
-function worldWith(...leases: LeaseView[]): World {
+const worldWith = (...leases: LeaseView[]) => worldOf(KNOWN, ...leases);
+
+function worldOf(catalogue: Catalogue, ...leases: LeaseView[]): World {
   const kinds = {
     get: () => ({state: 'served', plural: 'deployments', group: 'apps', version: 'v1'}) as const,
   };
-  const world = new World({...idleWorld, kinds});
+  const world = new World({...idleWorld, kinds, catalogue});
   const namespace: NamespaceRow = {key: 'shop', resourceVersion: '1', labels: {}, terminating: false};
   world.namespaces.replace(new Map([['shop', namespace]]), '1');
   const {name, spec} = policy('payments').prefixed('c');
@@ -75,3 +78,21 @@ for (const subject of ['Deployment', 'Deployment/', 'Deployment/a/b/c', 'Deploym
   test(`a Lease whose subject somebody has made ${JSON.stringify(subject)} is checked by no look, so it stays`, t => {
     t.is(subjectCheck(subject), undefined);
   });
+
+test('workloads that lead by one name are found where the catalogue says that products share it, also that of a user', t => {
+  const entries = [
+    {name: 'fleet-lock', namespace: '*', component: 'Fleet', class: 'leader-election', scaffold: true},
+  ];
+  const catalogue = compileCatalogue(entries);
+  if (Array.isArray(catalogue)) throw new Error(catalogue.join());
+  const pods = [lease().heldBy('api-7d9f8b6c5-x2x4z'), lease().in('bank').heldBy('web-7d9f8b6c5-x2x4z')];
+  const world = worldOf(
+    catalogue,
+    ...pods.flatMap(each => [each.named('fleet-lock'), each.named('own-lock')]),
+  );
+  const web: WorkloadRow = {...workload('web').in('bank'), key: 'bank/web', resourceVersion: '2'};
+  for (const source of world.sources.values()) source.store.put(web);
+  const namesakes = (name: string) => leaseController.observe(`shop/${name}`, world, now).namesakes;
+  t.deepEqual(namesakes('fleet-lock'), ['Deployment/bank/web']);
+  t.deepEqual(namesakes('own-lock'), []);
+});

@@ -8,7 +8,7 @@ const ofApi = (index: LeaseIndex, namespace = 'shop') =>
   index.ofSubject('payments', namespace, 'Deployment/api');
 
 function indexOf(...leases: LeaseView[]): LeaseIndex {
-  const index = new LeaseIndex();
+  const index = new LeaseIndex(({name}) => name.startsWith('shared'));
   for (const each of leases) index.put(each, undefined);
   return index;
 }
@@ -64,6 +64,20 @@ test('a Lease that is gone is not found', t => {
   t.deepEqual(ofApi(index, 'bank'), ['bank/new']);
   index.remove(earlier);
   t.deepEqual([...ofApi(index), ...index.inNamespace('shop')], []);
+});
+
+test('only of names that products may share all are found, in whichever namespaces', t => {
+  const index = indexOf(lease().named('shared'), lease().named('shared').in('bank'), lease().named('own'));
+  t.deepEqual([...index.ofName('shared')], ['shop/shared', 'bank/shared']);
+  t.deepEqual([...index.ofName('own')], []);
+});
+
+test('nothing is kept for namespaces, names and policies that have no Leases any more', t => {
+  const leases = [present, earlier, present.in('bank'), lease().named('shared').made('billing')];
+  const index = indexOf(...leases);
+  t.true(index.size > 0);
+  for (const each of leases) index.remove(each);
+  t.is(index.size, 0);
 });
 
 test('a Lease that was never there can be removed', t => {
