@@ -124,7 +124,7 @@ function nodeAilments(node: NodeView, lease: LeaseView, lifetime: Lifetime): Ail
     found.push({reason: 'IdentityMismatch', message});
   }
   if (!lease.owners.some(owner => owner.kind === 'Node' && owner.name === name)) {
-    const message = `the Lease of node ${name} has no owner reference to it, and stays when the node goes: let its kubelet make it anew`;
+    const message = `the Lease of node ${name} has no owner reference to it, and stays when the node goes: delete it, and the kubelet makes it anew with one`;
     found.push({reason: 'MissingOwner', message});
   }
   return found;
