@@ -73,6 +73,7 @@ function* cached(world: World) {
   yield {resource: 'leaseregistries', count: world.registries.size};
   yield {resource: 'namespaces', count: world.namespaces.size};
   yield {resource: 'leases', count: world.leases.size};
+  yield {resource: 'leasecandidates', count: world.candidates.store.size};
   yield {resource: 'nodes', count: world.heartbeats.nodes.size};
   yield {resource: 'heartbeats', count: world.heartbeats.leases.size};
   for (const {resource, store} of world.sources.values()) yield {resource, count: store.size};

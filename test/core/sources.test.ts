@@ -67,3 +67,15 @@ test('a bucket that another set has replaced is no election without a leader', t
   t.deepEqual(show(old, bucket('00-of-02')), [{...ofSet, count: 85}], 'the set of two is not complete');
   t.deepEqual(show(old, bucket('00-of-02'), bucket('01-of-02')), [{...ofSet, count: 0}]);
 });
+
+test('a standby too tells how much each cache has, also that of the candidates', t => {
+  const world = worldOf('payments');
+  const [key, namespace, name, leaseName] = ['shop/a', 'shop', 'a', 'api'];
+  const times = {pingTime: undefined, renewTime: undefined, changedAtMs: 0};
+  const candidate = {key, namespace, name, uid: 'a', resourceVersion: '1', leaseName, ...times};
+  world.candidates.store.replace(new Map([[key, candidate]]), '1');
+  const counts = Object.fromEntries(
+    [...sourcesOf(world, false).cached()].map(each => [each.resource, each.count]),
+  );
+  t.like(counts, {leasepolicies: 1, leases: 0, nodes: 0, heartbeats: 0, leasecandidates: 1});
+});

@@ -1,5 +1,5 @@
 /** The rules and the dashboard are valid, say what to do, and rest on metrics that there are. */
-import {readFileSync} from 'node:fs';
+import {readdirSync, readFileSync} from 'node:fs';
 import path from 'node:path';
 import test from 'ava';
 import {ROOT} from '../../dev/programs.ts';
@@ -123,6 +123,16 @@ test('the documentation has each alert and each metric', async t => {
       rows.some(cell => cell.includes(`\`${name}\``)),
       `${name} is in the table`,
     );
+});
+
+test('the documentation tells how many series there are for each controller', t => {
+  const files = readdirSync(path.join(ROOT, 'src/controllers')).map(file => read(`src/controllers/${file}`));
+  const {length} = files.filter(text => /^export const \w+: Controller<\w+> =/m.test(text));
+  const text = read('docs/operations.md');
+  const row = (metric: string) =>
+    new RegExp(`^\\| \`leasepolicy_${metric}\` .*\\| (\\d+) x [^|]+\\|$`, 'm').exec(text)?.[1];
+  t.is(row('reconcile_seconds'), `${length}`);
+  t.is(row('reconcile_failures_total'), `${length}`);
 });
 
 test('the documentation has each finding, and how many there are', t => {
