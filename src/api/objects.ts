@@ -26,6 +26,9 @@ export const ANNOTATIONS = {
   untilHolder: `${GROUP}/until-holder`,
 } as const;
 
+/** What stands for a Lease whose holder the API server chooses. */
+export const CANDIDATES = {apiVersion: 'coordination.k8s.io/v1beta1', kind: 'LeaseCandidate'} as const;
+
 /** The one name that a LeaseRegistry may have. */
 export const REGISTRY_NAME = 'leases';
 

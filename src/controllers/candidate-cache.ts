@@ -1,6 +1,6 @@
 /** The LeaseCandidates, where the API server serves them, by the Lease that they stand for. */
-import type {KubeObject} from '../api/objects.ts';
-import {CANDIDATES, type CandidateView} from '../core/plan-candidates.ts';
+import {CANDIDATES, type KubeObject} from '../api/objects.ts';
+import type {CandidateView} from '../core/plan-candidates.ts';
 import {systemClock} from '../runtime/clock.ts';
 import {keyOf} from '../runtime/informer.ts';
 import type {KindAnswer} from '../runtime/kinds.ts';

@@ -8,6 +8,7 @@ import {
   entryOfPattern,
   entryOfStrategy,
 } from './catalogue.ts';
+import {FORMER_IDENTITY_LABEL, IDENTITY_LABEL} from './identity.ts';
 import {isHeldByUs, isManaged, type LeaseOwner, type LeaseView} from './lifetime.ts';
 import {parseMicroTime} from './microtime.ts';
 import {HEARTBEATS} from './rules.ts';
@@ -103,9 +104,6 @@ const ORDINARY_GROUPS: ReadonlySet<string> = new Set([
 const isOrdinary = ({group, kind}: LeaseOwner) =>
   group === '' ? ORDINARY_CORE_KINDS.has(kind) : ORDINARY_GROUPS.has(group);
 
-/** How API servers mark their identities, and how those up to 1.26 did. */
-const IDENTITY_LABEL = 'apiserver.kubernetes.io/identity';
-const FORMER_IDENTITY_LABEL = 'k8s.io/component';
 /** On the Leases by which the members of a ring of timebertt/kubernetes-controller-sharding say that they live. */
 const RING_LABEL = 'alpha.sharding.timebertt.dev/controllerring';
 

@@ -1,13 +1,13 @@
 /** What is wrong with a Lease by which a leader is elected: nobody leads, too many want to, or the wrong one does. */
 import {sooner} from './action.ts';
-import type {FindingReason} from './finding.ts';
 import {type HolderChange, isRecent, WINDOW_MS} from './history.ts';
 import {deploymentOf, isHeldBy, namesItsPods, type WorkloadName, workloadOf} from './holder.ts';
 import {holding, isHeldByUs, type LeaseView} from './lifetime.ts';
 import type {Now} from './plan-workload.ts';
+import type {Ailment} from './record.ts';
 
 /** How long, at least, a Lease may be without a holder after the duration for which nobody could take it. */
-export const GRACE_LEAST_MS = 10_000;
+const GRACE_LEAST_MS = 10_000;
 
 /** A rollout moves the leader a few times; more often than this within the window is flapping. */
 export const CHANGES_ALLOWED = 5;
@@ -30,15 +30,7 @@ export type ElectingWorkload = WorkloadName & {
   readonly readySinceMs: number | undefined;
 };
 
-export type Ailment = {
-  readonly reason: Extract<FindingReason, 'Leaderless' | 'Flapping' | 'ContestedLease' | 'ForeignHolder'>;
-  /** Stable while the fault lasts. */
-  readonly message: string;
-  /** The other workload, where there is one that exists, so that its Events can carry it. */
-  readonly other?: WorkloadName;
-};
-
-/** An ailment, if there is one, and when it comes or goes by itself. */
+/** An ailment, if there is one, whose message is stable while the fault lasts, and when it comes or goes by itself. */
 type Verdict = {readonly ailment?: Ailment | undefined; readonly changesInMs?: number | undefined};
 
 const HEALTHY: Verdict = {};
@@ -140,11 +132,7 @@ function contestedLease(observed: HealthObservation, now: Now): Verdict {
   if (rivals.length === 0) return HEALTHY;
   const names = rivals.map(textOf).join(' and ');
   const message = `Lease ${lease.name} goes back and forth between ${names}: while one of them leads, the other does nothing; give each of them a Lease of its own`;
-  const other = workload && rivals.find(each => textOf(each) !== textOf(workload));
-  return {
-    ailment: {reason: 'ContestedLease', message, ...(other && {other})},
-    changesInMs: untilOldestLeaves(changes, now),
-  };
+  return {ailment: {reason: 'ContestedLease', message}, changesInMs: untilOldestLeaves(changes, now)};
 }
 
 /** The workload that led by this holder; none for a release, for ours and for what names no Pod that is known. */
@@ -178,5 +166,5 @@ function foreignHolder(observed: HealthObservation, now: Now): Verdict {
     other ? textOf(other) : `a Pod that is named as those of a Deployment ${unknown}`,
   ];
   const message = `Lease ${lease.name} is that of ${mine}, and ${who} holds it, so that ${mine} does not lead; give the other a Lease of its own`;
-  return {ailment: {reason: 'ForeignHolder', message, ...(other && {other})}, changesInMs};
+  return {ailment: {reason: 'ForeignHolder', message}, changesInMs};
 }

@@ -125,5 +125,3 @@ export function deploymentOf(holder: string): string | undefined {
   const hosts = hostsOf(holder).filter(part => part.length <= HOST_MOST);
   return hosts.map(host => DEPLOYMENT_POD.exec(host)?.[1]).find(name => name !== undefined);
 }
-
-export const looksLikeDeploymentPod = (holder: string) => deploymentOf(holder) !== undefined;

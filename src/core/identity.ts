@@ -3,6 +3,10 @@ import {createHash} from 'node:crypto';
 import {base32} from './hash.ts';
 import type {LeaseView} from './lifetime.ts';
 
+/** By this label an API server finds the Leases of the others; those up to 1.26 had the other one. */
+export const IDENTITY_LABEL = 'apiserver.kubernetes.io/identity';
+export const FORMER_IDENTITY_LABEL = 'k8s.io/component';
+
 /** What every API server of a cluster's own is called, whichever host it runs on. */
 const COMPONENT = 'kube-apiserver';
 
@@ -33,7 +37,7 @@ const HOSTNAME_HASH = /^kube-apiserver-[a-z2-7]{26}$/;
 const UUID = /^kube-apiserver-[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 
 export function identityForm({name, labels}: Pick<LeaseView, 'name' | 'labels'>): IdentityForm {
-  const component = labels['apiserver.kubernetes.io/identity'] ?? labels['k8s.io/component'] ?? COMPONENT;
+  const component = labels[IDENTITY_LABEL] ?? labels[FORMER_IDENTITY_LABEL] ?? COMPONENT;
   if (component !== COMPONENT) return 'other';
   if (HASH.test(name)) return 'hash';
   if (HOSTNAME_HASH.test(name)) return 'hostname-hash';

@@ -3,6 +3,7 @@ import {CONTROL_PLANE_LEASES} from './admission/frame.ts';
 import {isShared} from './catalogue.ts';
 import type {Workload} from './claims.ts';
 import {type Finding, leaseRef, type ObjectRef} from './finding.ts';
+import {IDENTITY_LABEL} from './identity.ts';
 import type {LeaseObservation} from './lease-observation.ts';
 import {excerpt} from './legible.ts';
 import {isManaged, type LeaseView} from './lifetime.ts';
@@ -58,13 +59,10 @@ function reservedAilments(
   return [{reason: 'ReservedName', message}];
 }
 
-/** By this label an API server finds the Leases of the others. */
-export const API_SERVER_IDENTITY = 'apiserver.kubernetes.io/identity';
-
 /** Components of the control plane and API servers name their Leases themselves, and are let through. */
 const isControlPlane = ({namespace, name, labels}: LeaseView) =>
   namespace === 'kube-system' &&
-  (CONTROL_PLANE_LEASES.includes(name) || labels[API_SERVER_IDENTITY] !== undefined);
+  (CONTROL_PLANE_LEASES.includes(name) || labels[IDENTITY_LABEL] !== undefined);
 
 /** A name that no policy allows is a finding of every policy that governs the namespace. */
 function foreignFindings(observed: LeaseObservation, lease: LeaseView): Finding[] {

@@ -1,4 +1,5 @@
 /** Judges the LeaseCandidates of one Lease, where the API server chooses the leader among them. */
+import {CANDIDATES} from '../api/objects.ts';
 import {type Plan, sooner} from './action.ts';
 import {type Finding, leaseRef, type ObjectRef} from './finding.ts';
 import {excerpt} from './legible.ts';
@@ -8,8 +9,6 @@ import type {Now} from './plan-workload.ts';
 
 /** How long a candidate may be without a Lease, or owe an answer to a ping; the API server itself waits 5 seconds. */
 const PATIENCE_MS = 60_000;
-
-export const CANDIDATES = {apiVersion: 'coordination.k8s.io/v1beta1', kind: 'LeaseCandidate'} as const;
 
 /** What the caches keep of a LeaseCandidate. Times are MicroTime texts. */
 export type CandidateView = {

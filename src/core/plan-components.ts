@@ -1,10 +1,11 @@
 /** Judges the Leases of the components that a policy lists: each is expected to have a leader at every moment. */
-import {type Garbage, type LeaseState, type Plan, sooner} from './action.ts';
+import {type LeaseState, type Plan, sooner} from './action.ts';
 import {bucketSet, supersededBuckets} from './buckets.ts';
 import type {LeaseClass} from './classify.ts';
 import {type Finding, leaseRef} from './finding.ts';
 import {ailments} from './health.ts';
 import type {HolderChange} from './history.ts';
+import {fateOf, leftoverGarbage} from './leftover.ts';
 import {holding, type LeaseView} from './lifetime.ts';
 import type {Now} from './plan-workload.ts';
 import {recordAilments} from './record.ts';
@@ -82,37 +83,20 @@ function planLed({lease, class: kind, changes}: ComponentLease, rules: SystemRul
 
 function planSuperseded({lease, class: kind}: ComponentLease, rules: SystemRules): Plan {
   const {policy, collection} = rules;
-  const fate =
-    collection.mode === 'All'
-      ? `it is deleted when nothing has renewed it for ${collection.ttlSeconds} seconds`
-      : `garbageCollection.mode is ${collection.mode}, so it stays; All deletes it`;
-  const message = `bucket ${lease.name} belongs to a set that another one has replaced: ${fate}`;
+  const message = `bucket ${lease.name} belongs to a set that another one has replaced: ${fateOf(collection)}`;
   const about = leaseRef(lease);
-  const isCollected = collection.mode === 'All' && kind === 'leader-election-bucket' && !lease.terminating;
+  const isBucket = kind === 'leader-election-bucket';
+  const left = {
+    sinceMs: lease.changedAtMs,
+    subject: lease.name,
+    check: {expect: 'nothing'},
+    set: bucketSet(lease),
+  } as const;
   const counted: LeaseState = {policy, class: kind, lifetime: 'orphaned', claimed: false};
   return {
     actions: [],
     findings: [{policy, reason: 'OrphanedLease', about, message}],
     states: [counted],
-    garbage: isCollected ? [garbageOf(lease, rules)] : [],
-  };
-}
-
-/** The whole ttl passes under our own eyes, and at least the Lease's own duration. */
-function garbageOf(lease: LeaseView, {policy, collection}: SystemRules): Garbage {
-  const {namespace, name, uid, resourceVersion} = lease;
-  const seconds = Math.max(collection.ttlSeconds, lease.durationSeconds ?? 0);
-  return {
-    policy,
-    dueAtMs: lease.changedAtMs + seconds * 1000,
-    transitions: 0,
-    set: bucketSet(lease),
-    collect: {
-      type: 'collectLease',
-      policy,
-      lease: {namespace, name, uid, resourceVersion},
-      subject: name,
-      check: {expect: 'nothing'},
-    },
+    garbage: isBucket ? [leftoverGarbage(lease, rules, left) ?? []].flat() : [],
   };
 }

@@ -2,6 +2,7 @@
 import {type Garbage, type LeaseState, type Plan, sooner} from './action.ts';
 import type {LeaseClass} from './classify.ts';
 import {type Finding, leaseRef, type ObjectRef} from './finding.ts';
+import {fateOf, leftoverGarbage} from './leftover.ts';
 import {excerpt} from './legible.ts';
 import {holding, type LeaseView, type Lifetime} from './lifetime.ts';
 import type {Now} from './plan-workload.ts';
@@ -131,15 +132,10 @@ function nodeAilments(node: NodeView, lease: LeaseView, lifetime: Lifetime): Ail
 }
 
 function orphan(lease: LeaseView, rules: SystemRules, kind: LeaseClass): Ailment {
-  const {mode, ttlSeconds} = rules.collection;
   const message = `node ${lease.name} is gone and its Lease is still there: `;
   const problem = keptBecause(lease, kind);
   if (problem !== undefined) return {reason: 'OrphanedLease', message: `${message}${problem}`};
-  const fate =
-    mode === 'All'
-      ? `it is deleted when nothing has renewed it for ${ttlSeconds} seconds`
-      : `garbageCollection.mode is ${mode}, so it stays; All deletes it`;
-  return {reason: 'OrphanedLease', message: message + fate};
+  return {reason: 'OrphanedLease', message: message + fateOf(rules.collection)};
 }
 
 /** Why it is never deleted, whatever the mode; undefined when it may be. */
@@ -156,25 +152,13 @@ function garbageOf(
   lease: LeaseView,
   rules: SystemRules,
 ): Garbage | undefined {
-  const {mode, ttlSeconds} = rules.collection;
-  if (mode !== 'All' || absentSinceMs === undefined || keptBecause(lease, kind) !== undefined)
-    return undefined;
-  if (lease.terminating) return undefined;
-  const {namespace, name, uid, resourceVersion} = lease;
-  // No node and no renewal, for the whole ttl and for the Lease's own duration, both under our own eyes.
-  const seconds = Math.max(ttlSeconds, lease.durationSeconds ?? 0);
-  return {
-    policy: rules.policy,
-    dueAtMs: Math.max(absentSinceMs, lease.changedAtMs) + seconds * 1000,
-    transitions: 0,
-    collect: {
-      type: 'collectLease',
-      policy: rules.policy,
-      lease: {namespace, name, uid, resourceVersion},
-      subject: `Node/${name}`,
-      check: {expect: 'absent', path: `/api/v1/nodes/${name}`},
-    },
-  };
+  if (absentSinceMs === undefined || keptBecause(lease, kind) !== undefined) return undefined;
+  const {name} = lease;
+  return leftoverGarbage(lease, rules, {
+    sinceMs: absentSinceMs,
+    subject: `Node/${name}`,
+    check: {expect: 'absent', path: `/api/v1/nodes/${name}`},
+  });
 }
 
 const nodeRef = ({name, uid}: NodeView): ObjectRef => ({

@@ -4,7 +4,7 @@
  * Before it chooses, the server asks each candidate whether it is still there: it sets pingTime, and whoever does not
  * move renewTime within 5 seconds is passed over. The rules are those of k8s.io/client-go/tools/leaderelection.
  */
-import type {KubeObject} from '../api/objects.ts';
+import {CANDIDATES, type KubeObject} from '../api/objects.ts';
 import {formatMicroTime, parseMicroTime} from '../core/microtime.ts';
 import {ApiError} from '../errors.ts';
 import {checkItems, checkObject} from './answers.ts';
@@ -35,7 +35,6 @@ export type CandidacyOptions = {
   onProblem?: (error: Error) => void;
 };
 
-const API_VERSION = 'coordination.k8s.io/v1beta1';
 /** The server collects a candidate that was not renewed for 30 minutes; client-go renews every 5. */
 const RENEW_MS = 300_000;
 const TIMEOUT_MS = 5_000;
@@ -53,7 +52,7 @@ export class Candidacy {
   constructor(options: CandidacyOptions) {
     this.#options = options;
     this.#clock = options.clock ?? systemClock;
-    this.#path = `/apis/${API_VERSION}/namespaces/${options.namespace}/leasecandidates`;
+    this.#path = `/apis/${CANDIDATES.apiVersion}/namespaces/${options.namespace}/leasecandidates`;
   }
 
   /**
@@ -167,9 +166,9 @@ const isRefusal = (error: unknown): error is ApiError =>
   error instanceof ApiError && (error.status === 403 || error.isNotFound);
 
 const refusal = (error: ApiError) =>
-  error.isNotFound ? `the API server serves no LeaseCandidate in ${API_VERSION}` : error.message;
+  error.isNotFound ? `the API server serves no LeaseCandidate in ${CANDIDATES.apiVersion}` : error.message;
 
-const manifest = () => ({apiVersion: API_VERSION, kind: 'LeaseCandidate'});
+const manifest = () => ({...CANDIDATES});
 
 function isPinged({spec}: LeaseCandidate): boolean {
   const {pingTime, renewTime} = spec;
