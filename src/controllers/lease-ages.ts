@@ -23,10 +23,11 @@ type Longest = {policy: string; class: LeaseClass; count: number};
 /** The longest of them in seconds. */
 export function longest(
   world: World,
+  monotonicMs: number,
   measure: (lease: LeaseView, kind: LeaseClass) => number | undefined,
 ): Iterable<Longest> {
   const found = new Map<string, Longest>();
-  for (const [lease, counted] of countedLeases(world)) {
+  for (const [lease, counted] of countedLeases(world, monotonicMs)) {
     for (const {policy, class: kind} of counted) {
       const ms = measure(lease, kind);
       if (ms === undefined) continue;
@@ -38,8 +39,12 @@ export function longest(
   return found.values();
 }
 
-function* countedLeases(world: World): Generator<[LeaseView, readonly Counted[]]> {
-  for (const lease of world.leases.values()) yield [lease, world.counted(lease)];
+function* countedLeases(world: World, nowMs: number): Generator<[LeaseView, readonly Counted[]]> {
+  for (const lease of world.leases.values())
+    yield [world.lease(lease.key, nowMs) ?? lease, world.counted(lease)];
   for (const lease of world.heartbeats.leases.values())
-    yield [lease, world.ledger.states(`heartbeat/${lease.name}`)];
+    yield [
+      world.heartbeats.lease(lease.name, nowMs) ?? lease,
+      world.ledger.states(`heartbeat/${lease.name}`),
+    ];
 }

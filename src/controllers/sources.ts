@@ -24,7 +24,7 @@ export function metricSources(
     stopped: ofLeader(() =>
       [...world.policies.values()].map(({key}) => ({policy: key, count: world.stopped.has(key) ? 1 : 0})),
     ),
-    renewAges: ofLeader(() => longest(world, lease => ageMs(lease, monotonicMs()))),
+    renewAges: ofLeader(() => renewAges(world, monotonicMs())),
     leaderless: ofLeader(() => leaderless(world, monotonicMs())),
     policyInfo: ofLeader(() => policyInfo(world)),
     cached: () => cached(world),
@@ -54,12 +54,12 @@ function* enforced(world: World) {
   }
 }
 
+const renewAges = (world: World, nowMs: number) => longest(world, nowMs, lease => ageMs(lease, nowMs));
+
 /** A set of buckets that another one has replaced leads nothing, and nobody waits for it. */
 const leaderless = (world: World, nowMs: number) =>
-  longest(world, (lease, kind) =>
-    isSuperseded(lease, world, nowMs)
-      ? undefined
-      : leaderlessMs(lease, kind, world.leases.rightUntilMs(nowMs)),
+  longest(world, nowMs, (lease, kind) =>
+    isSuperseded(lease, world, nowMs) ? undefined : leaderlessMs(lease, kind, nowMs),
   );
 
 /** By this an alert knows a policy of components, whatever its name is. */

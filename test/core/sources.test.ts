@@ -79,3 +79,18 @@ test('a standby too tells how much each cache has, also that of the candidates',
   );
   t.like(counts, {leasepolicies: 1, leases: 0, nodes: 0, heartbeats: 0, leasecandidates: 1});
 });
+
+test('while the Leases are not seen, no time without a renewal or a leader is told', t => {
+  const world = worldOf();
+  const components = [{namespace: 'shop', name: 'controller'}];
+  world.inForce.systemRules.set('led', systemPolicy({components}).rules('led'));
+  const led = lease().named('controller.00-of-01').heldBy('a-pod').lasting(15).renewed(ago(100));
+  world.leases.replace(new Map([[led.key, led]]), '1');
+  const told = () => {
+    const {renewAges, leaderless} = sourcesOf(world);
+    return [...renewAges(), ...leaderless()].map(({count}) => count);
+  };
+  t.deepEqual(told(), [100, 85]);
+  world.leases.isRightAt(ago(90).monotonicMs);
+  t.deepEqual(told(), [10, 0]);
+});
