@@ -71,7 +71,8 @@ function orphanedInMs(
   {monotonicMs}: Now,
 ): number | undefined {
   if (absentSinceMs === undefined) return undefined;
-  return absentSinceMs + Math.min(PATIENCE_MS, collection.ttlSeconds * 1000) - monotonicMs;
+  // What is about to be deleted is told of before.
+  return absentSinceMs + Math.min(PATIENCE_MS, (collection.ttlSeconds * 1000) / 2) - monotonicMs;
 }
 
 const stateOf = (policy: string, observed: HeartbeatObservation, lifetime: Lifetime): LeaseState => ({
