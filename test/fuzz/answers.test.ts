@@ -134,6 +134,7 @@ forAllInTime(
         scripted(answers, end),
         end.signal,
         (_, __, {state}) => void told.push(state),
+        error => assert.fail(`${error}`),
       );
       assert.equal(kinds.get('example.com/v1', 'Widget').state, 'asking');
       await ended(end.signal, () => told.includes('served'));
