@@ -15,6 +15,8 @@ export {PRODUCT_VERSION} from './version.ts';
 export type Config = {
   readonly namespace: string;
   readonly ownLeaseName: string;
+  /** The ClusterRole with which everything that is enforced goes; empty for none. */
+  readonly installation: string;
   readonly identity: string;
   readonly election: ElectionWay;
   readonly timing: ElectionTiming;
@@ -61,6 +63,7 @@ export function parseConfig(argv: readonly string[]): Settings | undefined {
   return Object.freeze({
     namespace: flags.namespace,
     ownLeaseName: ownLeaseName(flags.deploymentName),
+    installation: flags.installation,
     identity: flags.identity,
     election: flags.leaderElection,
     timing,

@@ -10,6 +10,7 @@ import {PRODUCT_VERSION} from './version.ts';
 export type Flags = {
   namespace: string;
   deploymentName: string;
+  installation: string;
   identity: string;
   leaderElection: ElectionWay;
   leaseDurationSeconds: number;
@@ -61,7 +62,9 @@ const WITHIN_A_BEAT = ': the Lease of a node lasts for 40 seconds, and has to be
 
 function processFlags(): Option[] {
   const port = 'port of /livez, /readyz and /metrics; 0 takes a free one';
+  const installation = 'ClusterRole whose deletion ends all that is enforced';
   return [
+    text('--installation <name>', installation, '', 'none'),
     count('--workers <n>', 'objects that are reconciled at once', 64, 1, 1000),
     count(
       '--heartbeat-poll-seconds <n>',

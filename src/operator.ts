@@ -136,7 +136,7 @@ export class LeasePolicyOperator extends framework.default {
   }
 
   protected override async init(): Promise<void> {
-    const {policies, registries, namespaces, leases, rendered, candidates} = this.#world;
+    const {policies, registries, namespaces, leases, rendered, candidates, installation} = this.#world;
     const ours = {group: GROUP, version: VERSION};
     await this.#watch({...ours, plural: 'leasepolicies', store: policies, project: projectPolicy});
     await this.#watch({...ours, plural: 'leaseregistries', store: registries, project: projectRegistry});
@@ -155,6 +155,7 @@ export class LeasePolicyOperator extends framework.default {
       project: (object, previous) => projectLease(object, previous, systemClock.monotonicMs()),
       fieldSelector: NOT_NODE_LEASES,
     });
+    if (installation.request) await this.#watch(installation.request);
     rendered.start();
     candidates.start();
   }
@@ -255,6 +256,7 @@ export class LeasePolicyOperator extends framework.default {
     const kinds = new KindDirectory(this.#client, this.#end.signal, onAnswer, error => this.#faulty(error));
     return new World({
       ownLease: `${this.#config.namespace}/${this.#config.ownLeaseName}`,
+      installation: this.#config.installation,
       catalogue: this.#config.catalogue,
       heartbeatPollMs: this.#config.heartbeatPollSeconds * 1000,
       onWrite: (counted, holderChanged) => this.#leaseWritten(counted, holderChanged),

@@ -13,6 +13,7 @@ export const admissionController: Controller<AdmissionObservation> = {
       rules: row && !row.terminating ? world.rules.get(policy) : undefined,
       isTerminating: row?.terminating === true,
       context: row && contextOf(policy, row.uid, world),
+      missingInstallation: world.installation.isGone ? world.installation.name : undefined,
       problems: world.rendered.problems,
       live: [...world.rendered.ofPolicy(policy)],
     };
@@ -33,5 +34,5 @@ function contextOf(policy: string, uid: string, world: World): AdmissionContext 
     world.governing(namespace).some(rules => rules.policy === policy),
   );
   const owner = {apiVersion: `${GROUP}/${VERSION}`, kind: 'LeasePolicy', name: policy, uid};
-  return {owner, operator, governsSystem};
+  return {owner, installation: world.installation.owner, operator, governsSystem};
 }

@@ -78,6 +78,10 @@ export class Triggers {
       for (const lease of this.#world.leases.values()) this.#enqueue(`access/${lease.key}`);
   }
 
+  installationChanged(): void {
+    this.#wantAdmission();
+  }
+
   /** Wants a look at what every policy, also one that is gone, has in the API server. */
   #wantAdmission(): void {
     const policies = new Set([...this.#world.policies.values()].map(row => row.key));

@@ -17,6 +17,7 @@ import {CandidateCache} from './candidate-cache.ts';
 import {Enforcement} from './enforcement.ts';
 import {Heartbeats} from './heartbeats.ts';
 import {InForce, type WorkloadSource} from './in-force.ts';
+import {Installation} from './installation.ts';
 import {LeaseIndex} from './lease-index.ts';
 import {Ledger} from './ledger.ts';
 import {type NamespaceRow, type PolicyRow, projectWorkload, type RegistryRow} from './project.ts';
@@ -28,6 +29,8 @@ import type {WatchRequest} from './watch-request.ts';
 export type WorldOptions = {
   /** The Lease of our own election, namespace/name. */
   ownLease: string;
+  /** The ClusterRole with which everything that is enforced goes; empty, or left out, where there is none. */
+  installation?: string;
   /** Wants a key to be reconciled, perhaps after a wait in milliseconds. */
   enqueue: (key: string, afterMs?: number) => void;
   kinds: {get(apiVersion: string, kind: string, scope?: 'Any'): KindAnswer};
@@ -52,6 +55,7 @@ export class World {
   readonly registries = new Store<RegistryRow>(change => this.triggers.registryChanged(change));
   readonly namespaces = new Store<NamespaceRow>(change => this.triggers.namespaceChanged(change));
   readonly leases = new Store<LeaseView>(change => this.triggers.leaseChanged(change));
+  readonly installation: Installation;
   readonly inForce: InForce;
   readonly claims = new ClaimIndex();
   readonly leaseIndex = new LeaseIndex(lease => mayBeShared(this.options.catalogue, lease));
@@ -76,6 +80,9 @@ export class World {
   constructor(options: WorldOptions) {
     this.options = options;
     this.triggers = new Triggers(this);
+    this.installation = new Installation(options.installation ?? '', () =>
+      this.triggers.installationChanged(),
+    );
     this.inForce = new InForce({
       kinds: options.kinds,
       watchKind: source => this.#watchKind(source),
@@ -127,6 +134,7 @@ export class World {
     return (
       base &&
       asked &&
+      this.installation.isKnown &&
       this.rendered.settled &&
       this.heartbeats.settled &&
       [...this.sources.values()].every(each => each.store.ready || each.problem !== undefined)

@@ -19,6 +19,8 @@ export type AdmissionObservation = {
   /** Whether the policy is about to go: a finalizer may keep it for long. */
   readonly isTerminating: boolean;
   readonly context: AdmissionContext | undefined;
+  /** The ClusterRole of the installation, when that is gone. */
+  readonly missingInstallation?: string | undefined;
   readonly problems: KindProblems;
   readonly live: readonly RenderedView[];
 };
@@ -28,11 +30,13 @@ export type Enforced = {status: 'True' | 'False' | 'Unknown'; reason: string; me
 export type AdmissionPlan = Plan & {enforced?: Enforced};
 
 export function planAdmission(observed: AdmissionObservation): AdmissionPlan {
-  const {rules, isTerminating, context, problems, live} = observed;
+  const {rules, isTerminating, context, missingInstallation, problems, live} = observed;
   if (!rules || !context) {
     const actions = difference([], live);
     return {actions, findings: [], ...(isTerminating ? {enforced: ending(actions.length)} : {})};
   }
+  if (missingInstallation !== undefined)
+    return {actions: difference([], live), findings: [], enforced: uninstalled(missingInstallation)};
   const parts = renderAdmission(rules, context);
   const possible = parts.filter(({objects}) => !objects.some(({kind}) => problems.has(kind)));
   const wanted = possible.flatMap(({objects}) => objects);
@@ -47,6 +51,12 @@ function ending(left: number): Enforced {
     left > 0 ? `${left} objects are about to be removed` : 'the API server checks nothing of it any more';
   return {status: 'False', reason: 'Terminating', message: `the policy is being deleted: ${what}`};
 }
+
+const uninstalled = (clusterRole: string): Enforced => ({
+  status: 'False',
+  reason: 'NotInstalled',
+  message: `ClusterRole ${clusterRole} is gone, and with it all that is enforced: apply the installation again`,
+});
 
 /** What can't be looked up may be there all the same, and come back in a moment: nothing is removed for it. */
 const isUnknown = (problem: KindProblem | undefined) => problem?.reason === 'KindNotReadable';

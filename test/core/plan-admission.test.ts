@@ -113,6 +113,28 @@ for (const [what, given] of [
   });
 }
 
+test('without its installation nothing is left in force, and the condition says what is gone', t => {
+  const live = inServer(injecting);
+  const planned = plan({missingInstallation: 'leasepolicy-operator', live});
+  t.is(only(planned.actions, 'deleteObject').length, live.length);
+  t.deepEqual(planned.enforced, {
+    status: 'False',
+    reason: 'NotInstalled',
+    message:
+      'ClusterRole leasepolicy-operator is gone, and with it all that is enforced: apply the installation again',
+  });
+  t.deepEqual(plan({missingInstallation: 'leasepolicy-operator'}).actions, []);
+});
+
+test('bindings are handed from their policy to the installation, and nothing else is written', t => {
+  const installation = {apiVersion: 'rbac.authorization.k8s.io/v1', kind: 'ClusterRole', name: 'x', uid: 'x'};
+  const handed = {context: admissionContext({installation}), live: inServer(injecting)};
+  t.deepEqual(
+    writes(handed),
+    writes().filter(each => each.includes('Binding ')),
+  );
+});
+
 test('a policy that is being deleted says so as long as it is there, and no more that it is in force', t => {
   const given = {rules: undefined, isTerminating: true};
   t.deepEqual(plan({...given, live: inServer(injecting)}).enforced, {

@@ -501,7 +501,8 @@ async function setUp(
   let count = 0;
   const start = async (...flags: string[]) => {
     count += 1;
-    const program = await startOperator(kubeconfig, ['--log-level=debug', ...flags], `operator-${count}`);
+    const fixed = ['--log-level=debug', '--installation=leasepolicy-operator'];
+    const program = await startOperator(kubeconfig, [...fixed, ...flags], `operator-${count}`);
     t.teardown(() => program.stop('SIGKILL'));
     return program;
   };

@@ -33,6 +33,7 @@ test('the defaults', t => {
   t.like(config, {
     namespace: 'leasepolicy-system',
     ownLeaseName: 'leasepolicy-d704b00044',
+    installation: '',
     election: 'classic',
     timing: {leaseDurationSeconds: 15, renewDeadlineSeconds: 10, retryPeriodSeconds: 2},
     workers: 64,
@@ -61,6 +62,7 @@ test('the own Lease has the name that our own rule gives the Deployment', t => {
 test('every flag is taken', t => {
   const flags = {
     '--namespace': 'ops',
+    '--installation': 'leasepolicy-operator',
     '--identity': 'me',
     '--leader-election': 'coordinated',
     '--lease-duration-seconds': '60',
@@ -75,6 +77,7 @@ test('every flag is taken', t => {
   };
   t.like(parseConfig(Object.entries(flags).flat()), {
     namespace: 'ops',
+    installation: 'leasepolicy-operator',
     identity: 'me',
     election: 'coordinated',
     timing: {leaseDurationSeconds: 60, renewDeadlineSeconds: 40.5, retryPeriodSeconds: 0.5},

@@ -11,6 +11,11 @@ import {HEARTBEATS, type Rules, SYSTEM_NAMESPACES} from '../rules.ts';
 export type AdmissionContext = {
   /** The policy, which owns what is rendered from it. */
   readonly owner: Owner;
+  /**
+   * What the bindings go with instead, so that nothing is enforced without an operator to answer for it. A policy
+   * without its binding, and a binding without its policy, do nothing: either deletion ends what both enforce.
+   */
+  readonly installation?: Owner | undefined;
   /** The operator's own user and namespace. */
   readonly operator: {readonly username: string; readonly namespace: string};
   /** Whether the policy governs kube-system or the operator's own namespace. */
@@ -83,7 +88,8 @@ export const failureOf = ({action, failurePolicy}: Pick<Check, 'action' | 'failu
   action === 'Deny' ? failurePolicy : 'Ignore';
 
 /** A ValidatingAdmissionPolicy for each scope, with its bindings. */
-export function validating(rules: Rules, {owner}: AdmissionContext, check: Check): Rendered[] {
+export function validating(rules: Rules, context: AdmissionContext, check: Check): Rendered[] {
+  const {owner} = context;
   const {policy} = rules;
   return check.scopes.flatMap((scope): Rendered[] => {
     const failurePolicy = scope.isLenient ? 'Ignore' : failureOf(check);
@@ -103,11 +109,19 @@ export function validating(rules: Rules, {owner}: AdmissionContext, check: Check
           spec: {...bindingSpec(name, {...scope, ...bound}, missing, check), ...actionsOf(check)},
         };
         const bindingName = objectName(`${check.part}${scope.suffix}${bound.suffix}`, policy);
-        return {kind: 'ValidatingAdmissionPolicyBinding', name: bindingName, policy, owner, content};
+        return {
+          kind: 'ValidatingAdmissionPolicyBinding',
+          name: bindingName,
+          policy,
+          owner: ownerOfBindings(context),
+          content,
+        };
       }),
     ];
   });
 }
+
+export const ownerOfBindings = ({owner, installation}: AdmissionContext) => installation ?? owner;
 
 const actionsOf = ({action}: Check) => ({
   validationActions: action === 'Audit' ? ['Audit'] : [action, 'Audit'],

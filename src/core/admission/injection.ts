@@ -10,6 +10,7 @@ import {
   lenientNamespaces,
   named,
   objectName,
+  ownerOfBindings,
   PARAM_KIND,
   resourceRule,
   restricted,
@@ -48,7 +49,7 @@ export function renderInjection(rules: Rules, context: AdmissionContext): Render
 const NAME = cel`variables.lease.split("/")[size(variables.lease.split("/")) - 1]`;
 const HOME = cel`variables.lease.contains("/") ? variables.lease.split("/")[0] : request.namespace`;
 
-function mutation(rules: Rules, {owner}: AdmissionContext, kinds: readonly string[]): Rendered[] {
+function mutation(rules: Rules, context: AdmissionContext, kinds: readonly string[]): Rendered[] {
   const {policy, injection} = rules;
   if (!injection) return [];
   const name = objectName('pods', policy);
@@ -83,8 +84,11 @@ function mutation(rules: Rules, {owner}: AdmissionContext, kinds: readonly strin
     ],
   };
   const content = {spec: bindingSpec(name, {namespaces, operations: ['CREATE']}, 'Allow', {resource: PODS})};
-  const binding: Rendered = {kind: 'MutatingAdmissionPolicyBinding', name, policy, owner, content};
-  return [{kind: 'MutatingAdmissionPolicy', name, policy, owner, content: {spec}}, binding];
+  const {owner} = context;
+  return [
+    {kind: 'MutatingAdmissionPolicy', name, policy, owner, content: {spec}},
+    {kind: 'MutatingAdmissionPolicyBinding', name, policy, owner: ownerOfBindings(context), content},
+  ];
 }
 
 type Names = {readonly nameEnv: string; readonly namespaceEnv: string};
