@@ -2,6 +2,7 @@
 import {spawn} from 'node:child_process';
 import {createInterface} from 'node:readline';
 import {ensureBinaries} from './controlplane/binaries.ts';
+import {ensureHelm} from './helm/helm.ts';
 import {operatorCommand, ROOT} from './programs.ts';
 import {ensurePromtool} from './promtool/promtool.ts';
 
@@ -16,6 +17,7 @@ const CHECKS: readonly Check[] = [
   {name: 'types', command: ['tsc', '-p', '.']},
   {name: 'crds in step with src/api', command: ['node', 'dev/crds.ts', '--check']},
   {name: 'PrometheusRule in step with rules.yaml', command: ['node', 'dev/rules.ts', '--check']},
+  {name: 'chart in step with config/', command: ['node', 'dev/chart.ts', '--check']},
   {
     name: 'tests of reported bugs fail without what finds these',
     command: ['node', 'dev/mutations.ts', '--reports'],
@@ -34,6 +36,7 @@ const SUITES: readonly Check[] = [
   },
   // Each property keeps its process busy until it ends, which on a machine with other work takes its time.
   {name: 'random inputs', command: ['ava', '--timeout=10m', 'test/fuzz/**']},
+  {name: 'chart', command: ['ava', '--concurrency=2', 'test/chart/**']},
   {name: 'monitoring', command: ['ava', '--concurrency=2', 'test/monitoring/**']},
   {name: 'commands of the docs', command: ['ava', 'test/docs/**']},
   {name: 'end to end', command: ['ava', '--concurrency=2', 'test/e2e/**']},
@@ -79,6 +82,7 @@ async function suite(what: Check): Promise<Count> {
 // Set-up first, so that no test's time limit pays for it.
 await ensureBinaries();
 await ensurePromtool();
+await ensureHelm();
 await operatorCommand();
 const total: Count = {passed: 0, failed: 0};
 for (const [list, runOne] of [

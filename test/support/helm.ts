@@ -24,8 +24,20 @@ export type Manifest = {
   [field: string]: any;
 };
 
+/** A file of tests asks for many at once: so many of them run. */
+const LANES: Promise<unknown>[] = Array(4).fill(Promise.resolve());
+let asked = 0;
+
 /** Runs helm. Without a kubeconfig it reaches no cluster. */
-export async function helm(args: readonly string[], kubeconfig = '/dev/null'): Promise<Finished> {
+export function helm(args: readonly string[], kubeconfig = '/dev/null'): Promise<Finished> {
+  asked += 1;
+  const lane = asked % LANES.length;
+  const finished = (LANES[lane] ?? Promise.resolve()).then(() => runHelm(args, kubeconfig));
+  LANES[lane] = finished.catch(() => {});
+  return finished;
+}
+
+async function runHelm(args: readonly string[], kubeconfig: string): Promise<Finished> {
   const program = await ensureHelm();
   const home = await mkdtemp(path.join(tmpdir(), 'leasepolicy-helm-'));
   const homes = Object.fromEntries(
