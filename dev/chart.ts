@@ -30,12 +30,13 @@ function wanted(): Map<string, string> {
   const files = new Map(
     Object.entries(COPIES).map(([copy, original]) => [`${CHART}/${copy}`, read(original)]),
   );
-  const table = valuesTable(read(`${CHART}/values.yaml`));
-  files.set(
-    PAGE,
-    read(PAGE).replace(TABLE, (_, before, after) => `${before}${table}${after}`),
-  );
-  return files;
+  return files.set(PAGE, pageWith(valuesTable(read(`${CHART}/values.yaml`))));
+}
+
+function pageWith(table: string): string {
+  const page = read(PAGE);
+  if (!TABLE.test(page)) throw new Error(`${PAGE} has no place for the table of values`);
+  return page.replace(TABLE, (_, before, after) => `${before}${table}${after}`);
 }
 
 const isInStep = ([file, text]: [string, string]) => {

@@ -13,6 +13,7 @@ import type {WorkloadPolicySpec} from '../../src/api/leasepolicy.ts';
 import {ownLeaseName, PRODUCT_VERSION} from '../../src/config.ts';
 import {compile} from '../../src/core/rules.ts';
 import {eventually} from '../support/eventually.ts';
+import {everything, lines} from '../support/inventory.ts';
 
 const ROOT = path.join(import.meta.dirname, '..', '..');
 const DEFAULT = path.join(ROOT, 'config', 'default');
@@ -192,19 +193,6 @@ async function showsPoliciesToViewersAlone(t: ExecutionContext, cluster: Cluster
     '--namespace=default',
   ]);
 }
-
-/** The names of all objects of all kinds, but those that come and go by themselves. */
-async function everything(cluster: Cluster): Promise<string[]> {
-  const resources = lines(
-    await cluster.kubectl(['api-resources', '--verbs=list', '--output=name', '--cached=false']),
-  );
-  const kept = resources.filter(name => !/^(events|leases|componentstatuses)\b/.test(name));
-  const names = '{range .items[*]}{.kind}/{.metadata.namespace}/{.metadata.name}{"\\n"}{end}';
-  const query = ['get', kept.join(','), '--all-namespaces', `--output=jsonpath=${names}`];
-  return lines(await cluster.kubectl(query));
-}
-
-const lines = (text: string) => text.split('\n').filter(line => line !== '');
 
 test('the Pods are as restricted as their namespace demands', async t => {
   t.timeout(120_000);

@@ -50,13 +50,7 @@ export async function setEmptyStage(
   const name = `e2e-${process.pid}-${count}`;
   const cluster = await startCluster({name, directory, components: 'api', report: () => {}, ...options});
   t.teardown(() => cluster.stop());
-  return {
-    cluster,
-    kubectl: cluster.kubectl,
-    compact: () => compact(cluster),
-    ...reads(cluster),
-    ...programs(t, cluster),
-  };
+  return stageOn(t, cluster);
 }
 
 export async function setStage(t: ExecutionContext, options: Partial<ClusterOptions> = {}): Promise<Stage> {
@@ -74,6 +68,17 @@ export async function setStage(t: ExecutionContext, options: Partial<ClusterOpti
   await eventually('the CRDs are established', async () => cluster.kubectl(established));
   await cluster.kubectl(['create', 'namespace', 'leasepolicy-system']);
   return stage;
+}
+
+/** The stage of a control plane as it is. */
+export function stageOn(t: ExecutionContext, cluster: Cluster): Stage {
+  return {
+    cluster,
+    kubectl: cluster.kubectl,
+    compact: () => compact(cluster),
+    ...reads(cluster),
+    ...programs(t, cluster),
+  };
 }
 
 function programs(
