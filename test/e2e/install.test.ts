@@ -102,6 +102,27 @@ test('an uninstallation without the operator leaves nothing in force, however yo
   t.pass();
 });
 
+test('bindings that an operator without an installation made are handed over to the installation', async t => {
+  t.timeout(120_000);
+  const cluster = await clusterOf(t, 'api');
+  await cluster.kubectl(['apply', `--kustomize=${DEFAULT}`]);
+  const owners = async () => {
+    const kinds = '{range .items[*]}{.metadata.ownerReferences[*].kind}{"\\n"}{end}';
+    const selector = '--selector=app.kubernetes.io/managed-by=leasepolicy';
+    const query = ['get', BINDINGS.join(','), selector, `--output=jsonpath=${kinds}`];
+    return [...new Set(lines(await cluster.kubectl(query)))];
+  };
+  await cluster.kubectl(['wait', '--for=condition=Established', '--timeout=30s', 'crd', '--all']);
+  const elder = await operatorOf(t, cluster, []);
+  await cluster.kubectl(['apply', '--filename=-'], {input: JSON.stringify(policyOf('strict', 'Deny'))});
+  await eventually('the policy owns the bindings', async () => `${await owners()}` === 'LeasePolicy');
+  t.is(await elder.stop(), 0);
+
+  await operatorOf(t, cluster);
+  // Two owners would both have to go.
+  await eventually('the ClusterRole alone owns them', async () => `${await owners()}` === 'ClusterRole');
+});
+
 test('a policy that is deleted while the operator is down is not in force any more, and its bindings go when it is back', async t => {
   t.timeout(240_000);
   const cluster = await clusterOf(t, 'all');
@@ -126,8 +147,12 @@ async function strictWithoutOperator(t: ExecutionContext, cluster: Cluster): Pro
   await operator.stop('SIGKILL');
 }
 
-async function operatorOf(t: ExecutionContext, {kubeconfig}: Cluster): Promise<Program> {
-  const operator = await startOperator(kubeconfig, ['--installation=leasepolicy-operator']);
+async function operatorOf(
+  t: ExecutionContext,
+  {kubeconfig}: Cluster,
+  flags = ['--installation=leasepolicy-operator'],
+): Promise<Program> {
+  const operator = await startOperator(kubeconfig, flags);
   t.teardown(() => operator.stop('SIGKILL'));
   await operator.line('leading', leading);
   return operator;
