@@ -17,7 +17,7 @@ export const collectionController: Controller<CollectionObservation> = {
     return {
       rules: world.inForce.of(policy),
       resourceVersion: row?.resourceVersion ?? '',
-      garbage: found.filter(each => each.policy === policy && !isTerminating(each, world)),
+      garbage: found.filter(each => each.policy === policy),
       total: tally.total,
       last: row?.status?.lastGarbageCollection,
     };
@@ -30,10 +30,6 @@ export const collectionController: Controller<CollectionObservation> = {
     world.triggers.status([policy], 0);
   },
 };
-
-/** What is in a namespace that is about to go goes with it, and nothing can be noted there any more. */
-const isTerminating = ({collect}: Garbage, world: World) =>
-  world.namespaces.get(collect.lease.namespace)?.terminating === true;
 
 /** Those that find garbage. */
 const JUDGES: readonly Controller<unknown>[] = [leaseController, heartbeatController, componentsController];

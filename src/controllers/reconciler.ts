@@ -97,7 +97,9 @@ export class Reconciler {
       onWritten: (kind, object) => this.#written(kind, object),
       onCollect: (manifest, {policy, subject}) =>
         log.info('deleting Lease', {controller: 'collection', key, policy, subject, manifest}),
-      onEvent: event => events.emit(event),
+      onEvent: event => {
+        if (!world.isTerminating(event.about.namespace)) events.emit(event);
+      },
       onDone: action => this.#done(key, action),
     };
   }

@@ -146,6 +146,11 @@ export class World {
     return this.namespaces.ready && rules.kinds.every(ref => this.inForce.source(ref)?.store.ready === true);
   }
 
+  /** Whether the namespace is about to go: all that is in it goes with it, and nothing can be made there any more. */
+  isTerminating(namespace: string): boolean {
+    return this.namespaces.get(namespace)?.terminating === true;
+  }
+
   workload(id: string): Workload | undefined {
     const [resource = '', namespace, name] = id.split('/');
     for (const source of this.sources.values()) {

@@ -12,6 +12,8 @@ export type LeaseObservation = {
   readonly rules: Rules | undefined;
   /** The oldest claim to this very name. */
   readonly claim: Claim | undefined;
+  /** Whether its namespace is being deleted, and the Lease with it. */
+  readonly namespaceGoes: boolean;
   /** Whether every workload that could claim this Lease is in the caches. */
   readonly subjectsKnown: boolean;
   /** What a live read must find before the Lease is deleted; undefined when no read could tell. */

@@ -39,7 +39,8 @@ export function planLease(observed: LeaseObservation, now: Now): Plan {
       ends !== undefined && Number.isFinite(ends) ? ends - now.wallMs : undefined,
     ].reduce(sooner, undefined),
   };
-  return claimed || !rules ? plan : planUnclaimed(plan, observed, rules, lease, state, now);
+  if (claimed || !rules || observed.namespaceGoes) return plan;
+  return planUnclaimed(plan, observed, rules, lease, state, now);
 }
 
 /** A Lease that is neither managed nor claimed belongs to no policy, and counts for its class alone. */

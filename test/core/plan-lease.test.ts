@@ -452,6 +452,16 @@ for (const [when, given] of Object.entries(NO_GARBAGE)) {
   });
 }
 
+test('in a namespace that is being deleted an orphan is neither marked, nor reported, nor garbage', t => {
+  const given = {namespaceGoes: true};
+  const left = orphan.orphaned(ago(7200));
+  for (const each of [orphan, left]) {
+    const {actions, findings, garbage = []} = plan(each, given);
+    t.deepEqual([actions, findings, garbage], [[], [], []]);
+  }
+  t.truthy(dueInSeconds(left));
+});
+
 test('an orphan that was deleted, and is kept by a finalizer, is no garbage and says so', t => {
   const kept = orphan.orphaned(ago(7200)).with({terminating: true});
   t.is(dueInSeconds(kept), undefined);

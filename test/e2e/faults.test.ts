@@ -1,8 +1,8 @@
 /** Faults of the control plane and of the operator itself: nothing is lost, and nothing is done twice. */
-import {readFile} from 'node:fs/promises';
 import test from 'ava';
 import {leading} from '../../dev/programs.ts';
 import type {Lease} from '../../src/api/objects.ts';
+import {type AuditEvent, writesOf} from '../support/audit-log.ts';
 import {eventually} from '../support/eventually.ts';
 import {deployment, namespace, policy, type Stage, setStage, startLeader} from '../support/stage.ts';
 
@@ -15,32 +15,6 @@ const FAST = [
   '--retry-period-seconds',
   '0.5',
 ];
-
-type AuditEvent = {
-  verb: string;
-  user: {username: string};
-  userAgent?: string;
-  objectRef?: {resource?: string; name?: string; namespace?: string; subresource?: string};
-  responseStatus?: {code?: number};
-};
-
-/** The writes of our operator that the API server has logged. */
-async function writesOf(stage: Stage, verb?: string): Promise<AuditEvent[]> {
-  const text = await readFile(stage.cluster.auditLog ?? '', 'utf8');
-  const lines = text
-    .split('\n')
-    .slice(0, text.endsWith('\n') ? undefined : -1)
-    .filter(line => line.includes('"leasepolicy/'));
-  const events = lines.map(line => JSON.parse(line) as AuditEvent);
-  return events.filter(each =>
-    verb === undefined
-      ? !['get', 'list', 'watch'].includes(each.verb) && !isQuestion(each)
-      : each.verb === verb,
-  );
-}
-
-/** Who am I: asked by a creation, of which nothing stays. */
-const isQuestion = (event: AuditEvent) => event.objectRef?.resource === 'selfsubjectreviews';
 
 const isOwnLease = (event: AuditEvent) => event.objectRef?.name?.startsWith('leasepolicy-') === true;
 

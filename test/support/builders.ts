@@ -317,6 +317,7 @@ export function leaseObservation(given: Partial<LeaseObservation>): LeaseObserva
     lease: undefined,
     rules,
     claim: undefined,
+    namespaceGoes: false,
     subjectsKnown: true,
     check: {expect: 'nothing'},
     handingOver: false,
