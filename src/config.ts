@@ -1,7 +1,7 @@
 /** Flags and environment variables to one frozen Config; commander reads both. */
 import {CommanderError} from 'commander';
 import {type Catalogue, KNOWN} from './core/catalogue.ts';
-import {hashOf} from './core/hash.ts';
+import {ownLeaseName} from './core/own-lease.ts';
 import type {ElectionWay} from './core/plan-election.ts';
 import {messageOf, UsageError} from './errors.ts';
 import {type Flags, runCommand} from './flags.ts';
@@ -10,6 +10,7 @@ import {loadCatalogue} from './runtime/catalogue-file.ts';
 import {checkTiming, type ElectionTiming} from './runtime/elector.ts';
 import {PRODUCT_VERSION} from './version.ts';
 
+export {ownLeaseName} from './core/own-lease.ts';
 export {PRODUCT_VERSION} from './version.ts';
 
 export type Config = {
@@ -91,9 +92,4 @@ function checkFlags(timing: ElectionTiming, {identity, leaderElection}: Flags): 
       `--identity: ${identity} can't be the name of a LeaseCandidate; write letters, digits, -, _ and .`,
     );
   }
-}
-
-/** Our own Lease by our own rule, the prefix and the hash of the Deployment's name: two installations never meet. */
-export function ownLeaseName(deploymentName: string): string {
-  return `leasepolicy-${hashOf([deploymentName], {encoding: 'Hex', length: 10})}`;
 }

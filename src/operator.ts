@@ -1,24 +1,13 @@
 /** The composition root: the framework's operator on our own list-watch, queue and election. */
 import framework, {type ResourceEvent, type ResourceEventType, type ResourceMeta} from '@dot-i/k8s-operator';
 import type {KubernetesObject} from '@kubernetes/client-node';
-import {GROUP, type KubeObject, LABELS, VERSION} from './api/objects.ts';
+import {type KubeObject, LABELS} from './api/objects.ts';
 import type {Config} from './config.ts';
-import {accessController} from './controllers/access.ts';
-import {admissionController} from './controllers/admission.ts';
-import {candidatesController} from './controllers/candidates.ts';
-import {collectionController} from './controllers/collection.ts';
-import {componentsController} from './controllers/components.ts';
-import type {Controller} from './controllers/controller.ts';
-import {heartbeatController} from './controllers/heartbeat.ts';
-import {identitiesController} from './controllers/identities.ts';
-import {leaseController} from './controllers/lease.ts';
-import {policyController} from './controllers/policy.ts';
-import {projectLease, projectNamespace, projectPolicy, projectRegistry} from './controllers/project.ts';
+import {watchBase} from './controllers/base-watches.ts';
+import {CONTROLLERS} from './controllers/controllers.ts';
 import {Reconciler} from './controllers/reconciler.ts';
-import {registryController} from './controllers/registry.ts';
 import {metricSources} from './controllers/sources.ts';
-import type {WatchRequest} from './controllers/watch-request.ts';
-import {workloadController} from './controllers/workload.ts';
+import {collectionPath, type WatchRequest} from './controllers/watch-request.ts';
 import {type Counted, World} from './controllers/world.ts';
 import {ApiError, messageOf} from './errors.ts';
 import {keepRunning} from './runtime/again.ts';
@@ -36,24 +25,6 @@ import {serveHttp} from './telemetry/http.ts';
 import type {Logger} from './telemetry/log.ts';
 import {Metrics} from './telemetry/metrics.ts';
 import {PRODUCT_VERSION} from './version.ts';
-
-/** The features, one controller each. */
-const CONTROLLERS: readonly Controller<unknown>[] = [
-  workloadController,
-  leaseController,
-  collectionController,
-  registryController,
-  admissionController,
-  accessController,
-  heartbeatController,
-  identitiesController,
-  componentsController,
-  candidatesController,
-  policyController,
-];
-
-/** Heartbeats of nodes are of no interest here, and there may be hundreds a second. */
-const NOT_NODE_LEASES = 'metadata.namespace!=kube-node-lease';
 
 /**
  * The framework's operator with its weak seams replaced: its watch ends the process on an error, never lists again
@@ -136,28 +107,7 @@ export class LeasePolicyOperator extends framework.default {
   }
 
   protected override async init(): Promise<void> {
-    const {policies, registries, namespaces, leases, rendered, candidates, installation} = this.#world;
-    const ours = {group: GROUP, version: VERSION};
-    await this.#watch({...ours, plural: 'leasepolicies', store: policies, project: projectPolicy});
-    await this.#watch({...ours, plural: 'leaseregistries', store: registries, project: projectRegistry});
-    await this.#watch({
-      group: '',
-      version: 'v1',
-      plural: 'namespaces',
-      store: namespaces,
-      project: projectNamespace,
-    });
-    await this.#watch({
-      group: 'coordination.k8s.io',
-      version: 'v1',
-      plural: 'leases',
-      store: leases,
-      project: (object, previous) => projectLease(object, previous, systemClock.monotonicMs()),
-      fieldSelector: NOT_NODE_LEASES,
-    });
-    if (installation.request) await this.#watch(installation.request);
-    rendered.start();
-    candidates.start();
+    watchBase(this.#world);
   }
 
   #watch<R extends Row>(request: WatchRequest<R>): Promise<void> {
@@ -180,10 +130,9 @@ export class LeasePolicyOperator extends framework.default {
     if (!watched) throw new Error(`no store for ${id}`);
     const {store, project, fieldSelector, labelSelector, metadataOnly, pollMs} = watched;
     const name = watched.name ?? plural;
-    const scope = watched.namespace === undefined ? '' : `/namespaces/${watched.namespace}`;
     const informer = new Informer({
       client: this.#client,
-      path: `${group === '' ? `/api/${version}` : `/apis/${group}/${version}`}${scope}/${plural}`,
+      path: collectionPath(watched),
       store,
       project,
       fieldSelector,

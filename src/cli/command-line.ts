@@ -68,7 +68,8 @@ export function commandTree(
     .enablePositionalOptions()
     .exitOverride()
     .configureOutput({writeOut: text => stdout.write(text), outputError: () => {}});
-  for (const spec of COMMANDS) tree.addCommand(commandOf(spec, tree, program, choose));
+  for (const spec of COMMANDS)
+    tree.addCommand(commandOf(spec, tree, program, choose), {hidden: spec.hidden === true});
   return tree;
 }
 

@@ -79,13 +79,16 @@ function ofAnswer(error: ApiError): Failure {
     const next = 'ask for that right, or name a context that has it by --context';
     return new Failure('Forbidden', message, next, error);
   }
-  if (error.isNotFound && text.includes('/apis/leasepolicy.dev/')) {
+  if (error.isNotFound && text.includes('/apis/leasepolicy.dev/') && IS_UNSERVED.test(text)) {
     const next = 'install LeasePolicy, or name another cluster by --context';
     return new Failure('NotInstalled', 'the cluster has no LeasePolicies', next, error);
   }
   if (error.isNotFound) return new Failure('NotFound', message, 'look for it by kubectl get', error);
   return new Failure('Refused', message, 'the API server has refused it: correct what it names', error);
 }
+
+/** What the API server says of a resource that it does not serve; of an object it says its name. */
+const IS_UNSERVED = /page not found|could not find the requested resource/;
 
 /** An ApiError begins with the request, which says nothing to people. */
 const withoutRequest = (message: string) => message.replace(/^[A-Z]+ \/\S* ?: ?|^[A-Z]+ \/[^:\s]*: /, '');

@@ -82,3 +82,8 @@ function invalid(file: string, line: number, what: string, why: string): Failure
   const sentence = `${file}, line ${line}: ${what} (${reason.replace(/:$/, '')})`;
   return new Failure('InvalidFile', sentence, 'correct it; nothing was done');
 }
+
+export function invalidPolicy({file, line, manifest}: Found, problems: readonly string[]): Failure {
+  const what = `${file}, line ${line}: LeasePolicy ${manifest.metadata.name} can't be in force`;
+  return new Failure('InvalidFile', `${what} (${problems.join('; ')})`, 'correct it');
+}

@@ -12,7 +12,7 @@ import type {ApiClient} from '../runtime/client.ts';
 import {withCluster} from './cluster.ts';
 import type {Call} from './commands.ts';
 import {EXIT, Failure} from './failure.ts';
-import {type Found, readManifests} from './manifests.ts';
+import {type Found, invalidPolicy, readManifests} from './manifests.ts';
 import type {ClusterFlags, FileFlags, OutputFlags} from './options.ts';
 import {type Column, print} from './output.ts';
 
@@ -95,11 +95,10 @@ function fromFiles(found: readonly Found[], {kind, name, namespace: given}: Subj
   return {question, policies: policies.map(compiled)};
 }
 
-function compiled({file, line, manifest}: Found): Rules | SystemRules {
-  const rules = rulesOf(manifest);
-  if (!Array.isArray(rules)) return rules;
-  const what = `${file}, line ${line}: LeasePolicy ${manifest.metadata.name} can't be in force`;
-  throw new Failure('InvalidFile', `${what} (${rules.join('; ')})`, 'correct it');
+function compiled(found: Found): Rules | SystemRules {
+  const rules = rulesOf(found.manifest);
+  if (Array.isArray(rules)) throw invalidPolicy(found, rules);
+  return rules;
 }
 
 /** A few requests, and never a list of workloads. What may not be read is taken to be selected. */

@@ -13,8 +13,8 @@ export const argument = (name: string, description: string) => new Argument(name
 export const option = (flags: string, description: string) => new Option(flags, description);
 
 /** Which cluster, and which namespace of it. */
-export const clusterOptions = () => [
-  option('-n, --namespace <name>', 'namespace, by default that of the context').argParser(notEmpty),
+export const clusterOptions = (namespace = 'namespace, by default that of the context') => [
+  option('-n, --namespace <name>', namespace).argParser(notEmpty),
   option('--context <name>', 'context of the kubeconfig, by default the current one').argParser(notEmpty),
   option('--kubeconfig <file>', 'kubeconfig, by default that of KUBECONFIG or ~/.kube/config').argParser(
     notEmpty,
@@ -27,6 +27,19 @@ export const selectorOption = () =>
   option('-l, --selector <selector>', 'labels, such as team=payments,tier!=db');
 
 export const watchOption = () => option('-w, --watch', 'go on and print what changes');
+
+/** Which operator is meant, where its namespace, its name or its user are not those of the installation. */
+export type OperatorFlags = {operator: string; operatorUser?: string; catalogue?: string};
+export const operatorOptions = () => [
+  option('--operator <namespace/deployment>', 'the operator that is meant').default(
+    'leasepolicy-system/leasepolicy',
+  ),
+  option(
+    '--operator-user <name>',
+    'user that it is, by default the one that its objects name, or its service account',
+  ).argParser(notEmpty),
+  option('--catalogue <file>', 'further well-known Leases, as the operator has them').argParser(notEmpty),
+];
 
 /** The first of the formats is the default. */
 export const outputOption = (...formats: [Output, ...Output[]]) =>

@@ -61,13 +61,12 @@ export async function yamlText(document: unknown): Promise<string> {
   return stringify(document, {lineWidth: 0});
 }
 
-/** The width of a column is that of its widest cell, and the last one has no end. */
-export function tableText<Row>(
+/** Lines as kubectl prints them: the width of a column is that of its widest cell, and the last one has no end. */
+export function tableLines<Row>(
   {rows, columns}: Pick<View<Row>, 'rows' | 'columns'>,
   wide: boolean,
   coloured: boolean,
-  header = true,
-): string {
+): {header: string; lines: string[]} {
   const shown = columns.filter(column => wide || column.wide !== true);
   const cells = rows.map(row => shown.map(column => cellText(column.text(row))));
   const titles = shown.map(({title}) => title.toUpperCase());
@@ -80,8 +79,16 @@ export function tableText<Row>(
     const style = coloured ? shown[at]?.style?.(row) : undefined;
     return style === undefined ? text : styleText(style, text, {validateStream: false});
   };
-  const body = rows.map((row, index) => line(cells[index] ?? [], painted(row)));
-  return [...(header ? [line(titles)] : []), ...body].map(text => `${text}\n`).join('');
+  return {header: line(titles), lines: rows.map((row, index) => line(cells[index] ?? [], painted(row)))};
+}
+
+export function tableText<Row>(
+  view: Pick<View<Row>, 'rows' | 'columns'>,
+  wide: boolean,
+  coloured: boolean,
+): string {
+  const {header, lines} = tableLines(view, wide, coloured);
+  return [header, ...lines].map(text => `${text}\n`).join('');
 }
 
 function padding(at: number, texts: readonly string[], widths: readonly number[]): number {

@@ -78,7 +78,7 @@ const subjectNamespace = (lease: LeaseView, claim: Claim | undefined) =>
   claim?.workload.namespace ?? lease.namespace;
 
 /** The workload whose Pod holds the Lease, of those in its namespace that the caches have. */
-function holderWorkload(lease: LeaseView, world: World): Workload | undefined {
+export function holderWorkload(lease: LeaseView, world: World): Workload | undefined {
   if (lease.holder === '') return undefined;
   const find = (kind: string, name: string) => world.workloadNamed(kind, lease.namespace, name);
   const found = workloadOf(lease.holder, (kind, name) => find(kind, name) !== undefined);

@@ -1,6 +1,6 @@
 /** The spine of a term: takes keys, and for each observes, plans and applies. */
 import type {KubeObject} from '../api/objects.ts';
-import type {Action, Plan} from '../core/action.ts';
+import type {Action} from '../core/action.ts';
 import type {Finding} from '../core/finding.ts';
 import {type Rendered, renderedView} from '../core/rendered.ts';
 import {ApiError, TermEndedError} from '../errors.ts';
@@ -15,6 +15,7 @@ import type {WriterOptions, WrittenKind} from '../runtime/write.ts';
 import type {Logger} from '../telemetry/log.ts';
 import type {Metrics} from '../telemetry/metrics.ts';
 import type {Controller} from './controller.ts';
+import {byName, lookAt, splitKey} from './look.ts';
 import {projectLease, projectPolicy, projectRegistry} from './project.ts';
 import {blindMs} from './seen.ts';
 import type {World} from './world.ts';
@@ -40,7 +41,7 @@ export class Reconciler {
 
   constructor(options: ReconcilerOptions) {
     this.#options = options;
-    this.#controllers = new Map(options.controllers.map(each => [each.name, each]));
+    this.#controllers = byName(options.controllers);
   }
 
   /** Works until the term ends; resolves when every key that was under way has ended. */
@@ -58,29 +59,16 @@ export class Reconciler {
   async #reconcile(key: string, term: Term): Promise<number | undefined> {
     const {world, metrics} = this.#options;
     const stop = metrics.reconciles.startTimer();
-    const [name, rest] = splitKey(key);
-    const controller = this.#controllers.get(name);
-    if (!controller) throw new Error(`no controller has the key ${key}`);
     const now = systemClock.now();
-    const plan = controller.plan(controller.observe(rest, world, now), now);
-    controller.note?.(rest, plan, world);
-    const actions = [...this.#record(key, plan, now.wallMs).map(findingEvent), ...plan.actions];
+    const {controller, own, plan, fresh} = lookAt(key, this.#controllers, world, now);
+    const actions = [...fresh.map(findingEvent), ...plan.actions];
     if (actions.length > 0) await apply(actions, this.#writer(key, term));
-    controller.ended?.(rest, undefined, world);
-    stop({controller: name});
+    controller.ended?.(own, undefined, world);
+    stop({controller: controller.name});
     const isBlind = blindMs(world.leases, now.monotonicMs) > 0;
     return isBlind && plan.requeueAfterMs !== undefined
       ? Math.max(plan.requeueAfterMs, BLIND_AGAIN_MS)
       : plan.requeueAfterMs;
-  }
-
-  /** Sums up what the plan found, and wants a new status of the policies whose sums changed. Returns what is new. */
-  #record(key: string, plan: Plan, wallMs: number): Finding[] {
-    const {world, queue} = this.#options;
-    const {changed, fresh} = world.ledger.record(key, judgementOf(plan), wallMs);
-    world.triggers.status(changed);
-    for (const policy of changed) queue.add(`collection/${policy}`);
-    return fresh;
   }
 
   #writer(key: string, term: Term): WriterOptions {
@@ -137,15 +125,6 @@ export class Reconciler {
     if (!expected) this.#controllers.get(controller)?.ended?.(rest, error, world);
     log.log(expected ? 'debug' : 'warn', error.message, {controller, key, retryInMs: Math.round(retryInMs)});
   }
-}
-
-/** Without the actions, which need not be kept. */
-const judgementOf = ({findings, states = [], garbage = []}: Plan) => ({findings, states, garbage});
-
-/** A controller's name, and its own key. */
-function splitKey(key: string): [string, string] {
-  const at = key.indexOf('/');
-  return [key.slice(0, at), key.slice(at + 1)];
 }
 
 const findingEvent = ({about, reason, message}: Finding): Action => ({

@@ -24,3 +24,14 @@ export type WatchRequest<R extends Row> = {
   /** Told of each complete list, with undefined, and of each problem. */
   onState?: (problem: string | undefined) => void;
 };
+
+/** Path of the collection, such as /apis/apps/v1/deployments. */
+export function collectionPath({
+  group,
+  version,
+  plural,
+  namespace,
+}: Pick<WatchRequest<never>, 'group' | 'version' | 'plural' | 'namespace'>): string {
+  const root = group === '' ? `/api/${version}` : `/apis/${group}/${version}`;
+  return namespace === undefined ? `${root}/${plural}` : `${root}/namespaces/${namespace}/${plural}`;
+}

@@ -161,7 +161,7 @@ function orphanMark(rules: Rules, lease: LeaseView, state: Lifetime, now: Now): 
 }
 
 /** Classes that are ever deleted by the word of a policy of workloads. A bucket has to be superseded as well. */
-const COLLECTED: ReadonlySet<LeaseClass> = new Set([
+export const COLLECTED: ReadonlySet<LeaseClass> = new Set([
   'leader-election',
   'leader-election-bucket',
   'tombstone',

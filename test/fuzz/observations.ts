@@ -120,6 +120,7 @@ const wildLeaseObservation: fc.Arbitrary<LeaseObservation> = fc
     handingOver: fc.oneof({weight: 4, arbitrary: fc.constant(false)}, fc.boolean()),
     others: fc.array(anyRules, {maxLength: 1}),
     isGoverned: fc.boolean(),
+    namespaceGoes: fc.oneof({weight: 4, arbitrary: fc.constant(false)}, fc.boolean()),
     allowed: fc.constantFrom('', 'none', 'a and 7 more'),
     exemptForMs: fc.oneof(
       {weight: 4, arbitrary: fc.constant(undefined)},

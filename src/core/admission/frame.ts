@@ -264,3 +264,10 @@ export function exclusions({operator}: AdmissionContext): Cel[] {
     cel`!(request.namespace == "kube-system" && object.metadata.name in ${CONTROL_PLANE_LEASES})`,
   ];
 }
+
+const OPERATOR_USER =
+  /request\.userInfo\.username == \\"([^"\\]+)\\" && has\(request\.options\.fieldManager\)/;
+
+/** The operator for which an object was rendered, by the first of the exclusions; undefined where it does not tell. */
+export const operatorUserIn = (content: Readonly<Record<string, unknown>>): string | undefined =>
+  OPERATOR_USER.exec(JSON.stringify(content))?.[1];

@@ -1,0 +1,89 @@
+/** Prints what a policy puts into the API server to enforce its rules. */
+import {GROUP, type KubeObject, VERSION} from '../api/objects.ts';
+import {inForceByStatus} from '../controllers/in-force.ts';
+import {projectPolicy} from '../controllers/project.ts';
+import type {OperatorIdentity} from '../controllers/snapshot.ts';
+import {type AdmissionContext, lenientNamespaces} from '../core/admission/frame.ts';
+import {renderAdmission} from '../core/admission/render.ts';
+import {isPolicy, rulesOf} from '../core/manifest.ts';
+import {manifest} from '../core/rendered.ts';
+import type {Rules} from '../core/rules.ts';
+import {isSystem, type SystemRules} from '../core/system-rules.ts';
+import {withCluster} from './cluster.ts';
+import type {Call} from './commands.ts';
+import {EXIT, Failure} from './failure.ts';
+import {invalidPolicy, readManifests} from './manifests.ts';
+import {operatorOf} from './open-snapshot.ts';
+import type {ClusterFlags, FileFlags, OperatorFlags, OutputFlags} from './options.ts';
+import {jsonText, yamlText} from './output.ts';
+
+type Flags = ClusterFlags & FileFlags & OperatorFlags & OutputFlags;
+
+/** A policy of a file has no uid yet, and what is rendered from it no owner. */
+type Source = {readonly rules: Rules | SystemRules; readonly uid: string | undefined};
+
+export async function run({args, flags: given, streams}: Call): Promise<number> {
+  const flags = given as Flags;
+  const sources = flags.filename
+    ? fromManifests(await readManifests(flags.filename, streams), args)
+    : await withCluster(flags, ({client}) =>
+        Promise.all(named(args).map(async name => fromPolicy(await client.request('GET', pathOf(name))))),
+      );
+  const operator = operatorOf(flags);
+  const objects = sources.flatMap(source => rendered(source, operator));
+  if (flags.output === 'json')
+    streams.stdout.write(jsonText({apiVersion: 'v1', kind: 'List', items: objects}));
+  else for (const object of objects) streams.stdout.write(`---\n${await yamlText(object)}`);
+  if (objects.length === 0) streams.stderr.write('Nothing is enforced: there is nothing to render.\n');
+  return EXIT.done;
+}
+
+function named(args: readonly string[]): readonly string[] {
+  if (args.length > 0) return args.map(each => each.replace(/^(leasepolic(y|ies)(\.[^/]*)?|lp)\//, ''));
+  throw new Failure('Usage', 'no policy is named', 'write the names of policies, or give a file by -f');
+}
+
+const pathOf = (name: string) => `/apis/${GROUP}/${VERSION}/leasepolicies/${encodeURIComponent(name)}`;
+
+function fromPolicy(object: KubeObject): Source {
+  const rules = inForceByStatus(projectPolicy(object));
+  const {name, uid} = object.metadata;
+  if (rules) return {rules, uid};
+  throw new Failure('NotFound', `no version of policy ${name} is in force`, 'see its condition Accepted');
+}
+
+function fromManifests(found: Awaited<ReturnType<typeof readManifests>>, args: readonly string[]): Source[] {
+  const policies = found.filter(({manifest: each}) => isPolicy(each));
+  const wanted = args.length > 0 ? named(args) : policies.map(({manifest: each}) => each.metadata.name);
+  return wanted.map(name => {
+    const policy = policies.find(({manifest: each}) => each.metadata.name === name);
+    if (!policy)
+      throw new Failure('NotFound', `there is no LeasePolicy ${name} in the files`, 'add it by -f');
+    const rules = rulesOf(policy.manifest);
+    if (Array.isArray(rules)) throw invalidPolicy(policy, rules);
+    return {rules, uid: undefined};
+  });
+}
+
+function rendered({rules, uid}: Source, {ownLease, username, usualName}: OperatorIdentity): object[] {
+  if (isSystem(rules)) return [];
+  const [namespace = ''] = ownLease.split('/');
+  const owner = {apiVersion: `${GROUP}/${VERSION}`, kind: 'LeasePolicy', name: rules.policy, uid: uid ?? ''};
+  // Every namespace has this label.
+  const governsSystem = lenientNamespaces(namespace).some(each =>
+    rules.governsNamespace(each, {'kubernetes.io/metadata.name': each}),
+  );
+  const context: AdmissionContext = {
+    owner,
+    operator: {username: username ?? usualName, namespace},
+    governsSystem,
+  };
+  return renderAdmission(rules, context).flatMap(({objects}) =>
+    objects.map(each => {
+      const object = manifest(each);
+      if (uid !== undefined) return object;
+      const {ownerReferences: _, ...metadata} = object.metadata;
+      return {...object, metadata};
+    }),
+  );
+}
