@@ -46,13 +46,14 @@ export type TopModel = {
 export type Size = {readonly columns: number; readonly rows: number};
 
 /** Lines above the Leases. */
-const HEAD = 3;
+const HEAD = 4;
 const BAR = 10;
+const TITLES = ['LEASE', 'HOLDER', 'RENEWED', 'AGE', 'TRANS', 'FINDINGS'];
 
 /** Exactly as many lines as there are rows, none longer than the terminal is wide; colours have no width. */
 export function frame(model: TopModel, view: TopView, size: Size, coloured: boolean): string[] {
   const shown = chosen(model.rows, view);
-  const body = bodyOf(shown, view.sort, size.columns, coloured);
+  const body = bodyOf(shown, view, size.columns, coloured);
   const room = Math.max(0, size.rows - HEAD);
   const from = Math.min(view.scroll, Math.max(0, body.length - room));
   const lines = [...headOf(model, view, shown, size.columns), ...body.slice(from, from + room)];
@@ -61,7 +62,7 @@ export function frame(model: TopModel, view: TopView, size: Size, coloured: bool
 
 /** How far it can be scrolled. */
 export const linesOf = (rows: readonly TopRow[], view: TopView): number =>
-  bodyOf(chosen(rows, view), view.sort, 80, false).length;
+  bodyOf(chosen(rows, view), view, 80, false).length;
 
 export function chosen(rows: readonly TopRow[], {filter, onlyFindings}: TopView): TopRow[] {
   const text = filter.toLowerCase();
@@ -88,10 +89,17 @@ function headOf(
     ? `filter: ${filter}_  (Enter keeps it, Esc clears it)`
     : `q quit  s sort: ${sort}  f findings: ${onlyFindings ? 'only' : 'all'}  / filter: ${filter || 'none'}`;
   const warning = problems.length > 0 ? `not up to date: ${problems.join('; ')}` : '';
-  return [state, keys, warning].map(line => cut(ascii(line), columns));
+  const titles = cellsOf(TITLES, columns).join('  ');
+  return [state, keys, warning, ` ${titles}`].map(line => cut(ascii(line).trimEnd(), columns));
 }
 
-function bodyOf(rows: readonly TopRow[], sort: Sort, columns: number, coloured: boolean): string[] {
+/** Where findings alone are shown, each has a line. */
+function bodyOf(
+  rows: readonly TopRow[],
+  {sort, onlyFindings}: TopView,
+  columns: number,
+  coloured: boolean,
+): string[] {
   const groups = Map.groupBy(rows, ({policies}) => policies[0] ?? '');
   const names = [...groups.keys()].sort((a, b) => Number(a === '') - Number(b === '') || a.localeCompare(b));
   return names.flatMap(name => {
@@ -99,7 +107,10 @@ function bodyOf(rows: readonly TopRow[], sort: Sort, columns: number, coloured: 
     const title = cut(ascii(`${name === '' ? 'no policy' : name} (${group.length})`), columns);
     return [
       coloured ? styleText('bold', title, {validateStream: false}) : title,
-      ...group.map(row => lineOf(row, columns, coloured)),
+      ...group.flatMap(row => [
+        lineOf(row, columns, coloured),
+        ...(onlyFindings ? findingLines(row, columns) : []),
+      ]),
     ];
   });
 }
@@ -120,26 +131,30 @@ function shareOf({holder, ageMs, durationSeconds}: TopRow): number {
   return ageMs / (durationSeconds * 1000);
 }
 
-/** The widths sum up to 80 with two spaces between them; what is more goes to the name and the findings. */
-function lineOf(row: TopRow, columns: number, coloured: boolean): string {
+const findingLines = ({findings}: TopRow, columns: number) =>
+  findings.map(({reason, message}) => cut(ascii(`   ${reason}: ${message}`), columns));
+
+/** They sum up to 79 with two spaces between them; what is more goes to the name and the findings. */
+function cellsOf(texts: readonly string[], columns: number): string[] {
   const more = Math.max(0, columns - 80);
-  const paint = (text: string, style: Style | undefined) =>
-    coloured && style !== undefined ? styleText(style, text, {validateStream: false}) : text;
-  const parts: [string, number, Style | undefined][] = [
-    [`${row.namespace}/${row.name}`, 24 + Math.ceil(more / 2), undefined],
-    [holderText(row), 16, undefined],
-    [barOf(row), BAR + 2, barStyle(row)],
-    [ageText(row), 6, undefined],
-    [`${row.transitions}`, 4, undefined],
-    [findingsText(row), 7 + Math.floor(more / 2), 'red'],
-  ];
+  const widths = [26 + Math.ceil(more / 2), 14, BAR + 2, 5, 5, 7 + Math.floor(more / 2)];
   let left = columns - 1;
-  const texts = parts.map(([text, width, style]) => {
-    const cell = cut(ascii(text), Math.min(width, left)).padEnd(Math.min(width, left));
+  return texts.map((text, at) => {
+    const width = Math.min(widths[at] ?? 0, left);
     left = Math.max(0, left - width - 2);
-    return paint(cell, style);
+    return cut(ascii(text), width).padEnd(width);
   });
-  return ` ${texts.join('  ').trimEnd()}`;
+}
+
+function lineOf(row: TopRow, columns: number, coloured: boolean): string {
+  const place = `${row.namespace}/${row.name}`;
+  const texts = [place, holderText(row), barOf(row), ageText(row), `${row.transitions}`, findingsText(row)];
+  const styles = [undefined, undefined, barStyle(row), undefined, undefined, 'red' as const];
+  const painted = cellsOf(texts, columns).map((cell, at) => {
+    const style = coloured && cell.trim() !== '' ? styles[at] : undefined;
+    return style === undefined ? cell : styleText(style, cell, {validateStream: false});
+  });
+  return ` ${painted.join('  ').trimEnd()}`;
 }
 
 /** ASCII, as it is read over ssh. */

@@ -42,7 +42,7 @@ async function live(
   const draw = () => screen.draw(frame(model, view, screen.size, coloured));
   const onKeys = (chunk: string) => {
     for (const key of keysIn(chunk)) {
-      const next = pressed(key, view, screen.size.rows - 4);
+      const next = pressed(key, view, screen.size.rows - 5);
       if (!next) return end.resolve();
       view = {...next, scroll: Math.min(next.scroll, linesOf(model.rows, next))};
     }

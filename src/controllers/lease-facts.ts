@@ -108,9 +108,11 @@ export class FactFinder {
     return asHeard(lease, this.#snapshot.firstSeenMs, this.#now);
   }
 
+  /** Where policies can't be read, nobody knows what is orphaned. */
   #stateOf(lease: LeaseView, observed: LeaseObservation | undefined): Lifetime {
     const heard = this.heard(lease);
-    const [state] = observed ? (planLease({...observed, lease: heard}, this.#now).states ?? []) : [];
+    const isTold = observed && !this.#snapshot.problems.has('leasepolicies');
+    const [state] = isTold ? (planLease({...observed, lease: heard}, this.#now).states ?? []) : [];
     return state?.lifetime ?? lifetime(heard, true, this.#now.monotonicMs).state;
   }
 
@@ -121,13 +123,11 @@ export class FactFinder {
   /** What this process found, and what the operator has found, which may have watched for long. */
   #findingsOf(lease: LeaseView, observed: LeaseObservation | undefined): FactFinding[] {
     const {namespace, name} = lease;
-    const keys =
-      namespace === HEARTBEATS
-        ? [`heartbeat/${name}`]
-        : [`lease/${namespace}/${name}`, `candidates/${namespace}/${name}`];
-    const own = keys
-      .flatMap(key => this.#looks.get(key)?.plan.findings ?? [])
-      .map(({policy, reason, message}): FactFinding => ({policy, reason, message, since: null}));
+    const key = observed ? `candidates/${namespace}/${name}` : `heartbeat/${name}`;
+    const judged = observed ? planLease({...observed, lease: this.heard(lease)}, this.#now).findings : [];
+    const own = [...judged, ...(this.#looks.get(key)?.plan.findings ?? [])].map(
+      ({policy, reason, message}): FactFinding => ({policy, reason, message, since: null}),
+    );
     const objects = [refText(leaseRef(lease))];
     if (namespace === HEARTBEATS) objects.push(`Node/${name}`);
     if (observed?.claim) objects.push(refText(workloadRef(observed.claim.workload)));
