@@ -88,7 +88,7 @@ function objectProblems(schema: Schema, value: unknown, path: string): string[] 
 
 function arrayProblems(schema: Schema, value: unknown, path: string): string[] {
   if (!Array.isArray(value)) return [`${path}: it is ${textOf(value)}, write a list`];
-  const {items = {}, minItems = 0, maxItems = Number.POSITIVE_INFINITY} = schema;
+  const {items = {}, minItems = Number.NEGATIVE_INFINITY, maxItems = Number.POSITIVE_INFINITY} = schema;
   if (value.length < minItems || value.length > maxItems)
     return [`${path}: it has ${value.length} entries, write ${range(minItems, maxItems)}`];
   return value.flatMap((each, at) => problemsOf(items, each, `${path}[${at}]`));
@@ -97,7 +97,7 @@ function arrayProblems(schema: Schema, value: unknown, path: string): string[] {
 function stringProblems(schema: Schema, value: unknown, path: string): string[] {
   if (typeof value !== 'string')
     return [`${path}: it is ${textOf(value)}, write a text (in quotes, if need be)`];
-  const {minLength = 0, maxLength = Number.POSITIVE_INFINITY} = schema;
+  const {minLength = Number.NEGATIVE_INFINITY, maxLength = Number.POSITIVE_INFINITY} = schema;
   if (value.length >= minLength && value.length <= maxLength) return [];
   return [`${path}: it has ${value.length} characters, write ${range(minLength, maxLength)}`];
 }

@@ -1,4 +1,5 @@
 /** Tables as kubectl prints them, and the other formats of the same view. */
+import {stripVTControlCharacters} from 'node:util';
 import test from 'ava';
 import {parse} from 'yaml';
 import type {Output} from '../../src/cli/options.ts';
@@ -63,8 +64,7 @@ test('colours leave the columns where they are', t => {
   const plain = tableText(TWO, false, false);
   const coloured = tableText(TWO, false, true);
   t.not(coloured, plain);
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: colours are made of them
-  t.is(coloured.replaceAll(/\u001b\[\d+m/g, ''), plain);
+  t.is(stripVTControlCharacters(coloured), plain);
 });
 
 const on = (isTTY: boolean, env: NodeJS.ProcessEnv = {}): Streams => ({
