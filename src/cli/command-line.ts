@@ -67,6 +67,8 @@ export function commandTree(
     .usage('COMMAND [flags]')
     .enablePositionalOptions()
     .exitOverride()
+    .configureHelp({subcommandTerm: each => each.name()})
+    .helpCommand('help [command]', 'print the help of a command')
     .configureOutput({writeOut: text => stdout.write(text), outputError: () => {}});
   for (const spec of COMMANDS)
     tree.addCommand(commandOf(spec, tree, program, choose), {hidden: spec.hidden === true});
