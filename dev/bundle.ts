@@ -19,13 +19,21 @@ const LEFT_OUT: Readonly<Record<string, string>> = {
   './gen/index.js': 'export const createConfiguration = given => given; export class ServerConfiguration {}',
   undici: 'export class Agent {} export class ProxyAgent {}',
   gaxios: 'export const instance = undefined;',
+  // A cluster behind a proxy is refused before anything is asked of it.
+  socks: 'export class SocksClient {}',
+  'socks-proxy-agent': 'export class SocksProxyAgent {}',
+  hpagent: 'export class HttpProxyAgent {} export class HttpsProxyAgent {}',
 };
+
+/** Names of modules, for a filter. */
+const anyOf = (names: readonly string[]) =>
+  new RegExp(`^(${names.map(name => name.replaceAll(/[./]/g, '\\$&')).join('|')})$`);
 
 const leaveOut: Plugin = {
   name: 'leave-out',
   setup(bundle) {
     const resolveDir = process.cwd();
-    bundle.onResolve({filter: /^(@kubernetes\/client-node|\.\/gen\/index\.js|undici|gaxios)$/}, ({path}) => ({
+    bundle.onResolve({filter: anyOf(Object.keys(LEFT_OUT))}, ({path}) => ({
       path,
       namespace: 'left-out',
     }));
@@ -44,6 +52,35 @@ const apartFromOperator: Plugin = {
   name: 'apart-from-operator',
   setup(bundle) {
     bundle.onResolve({filter: /\/operator-process\.ts$/}, () => ({path: './operator.mjs', external: true}));
+  },
+};
+
+/** Modules of Node that take long to load: an import at the head of the file would load them for every command. */
+const SLOW_BUILTINS = /^(node:)?(child_process|dns|http|http2|https|net|tls|vm)$/;
+
+const loadWhenNeeded: Plugin = {
+  name: 'load-when-needed',
+  setup(bundle) {
+    bundle.onResolve({filter: SLOW_BUILTINS}, ({path}) => ({
+      path: path.replace(/^node:/, ''),
+      namespace: 'slow-builtin',
+    }));
+    // The name is put together, or else it would be resolved here again.
+    bundle.onLoad({filter: /.*/, namespace: 'slow-builtin'}, ({path}) => ({
+      contents: `module.exports = require(['node', '${path}'].join(':'));`,
+    }));
+  },
+};
+
+/** The schemas as what they say, without the library that they are written in, which is a quarter of the file. */
+const schemasAsData: Plugin = {
+  name: 'schemas-as-data',
+  setup(bundle) {
+    bundle.onLoad({filter: /\/src\/api\/(leasepolicy|leaseregistry)\.ts$/}, async ({path}) => {
+      const values = Object.entries((await import(path)) as Record<string, unknown>);
+      const lines = values.map(([name, value]) => `export const ${name} = ${JSON.stringify(value)};`);
+      return {contents: lines.join('\n'), loader: 'js'};
+    });
   },
 };
 
@@ -71,6 +108,7 @@ async function bundle(entry: string, name: string, options: Omit<BuildOptions, '
     logLevel: 'warning',
     ...options,
   });
+  chmodSync(unfinished, 0o755);
   writeFileSync(`${unfinished}.json`, `${JSON.stringify(packagesIn(metafile), undefined, 2)}\n`);
   renameSync(unfinished, `dist/${name}.mjs`);
   renameSync(`${unfinished}.json`, `dist/${name}.packages.json`);
@@ -103,8 +141,12 @@ if (version) {
   await bundleOperator(`operator-${version}`, [leaveOut, otherVersion(version)]);
 } else {
   await bundleOperator('operator', [leaveOut]);
-  await bundleProgram('src/main.ts', 'leasepolicy', [leaveOut, apartFromOperator]);
-  chmodSync('dist/leasepolicy.mjs', 0o755);
+  await bundleProgram('src/main.ts', 'leasepolicy', [
+    leaveOut,
+    apartFromOperator,
+    loadWhenNeeded,
+    schemasAsData,
+  ]);
   await bundle('src/election.ts', 'election', {});
   execFileSync('node_modules/.bin/tsc', ['-p', 'tsconfig.types.json'], {stdio: 'inherit'});
 }

@@ -177,10 +177,13 @@ const findingLines = ({findings}: LeaseFacts): [string, ...string[]] =>
   withNone(findings.map(({policy, reason, message}) => `${reason} (${policy}): ${legible(message, 1024)}`));
 
 const actionLines = (actions: Explanation['actions']): [string, ...string[]] =>
-  withNone(actions.map(({action, detail}) => `${action}: ${detail}`));
+  withNone(
+    actions.map(({action, detail}) => `${action}: ${detail}`),
+    'nothing to do',
+  );
 
-function withNone(lines: readonly string[]): [string, ...string[]] {
-  const [first = '<none>', ...rest] = lines;
+function withNone(lines: readonly string[], none = '<none>'): [string, ...string[]] {
+  const [first = none, ...rest] = lines;
   return [first, ...rest];
 }
 

@@ -1,15 +1,8 @@
 /** Prints the name of the Lease of a workload, by the policies of a cluster or of files. */
-import type {KindRef} from '../api/leasepolicy.ts';
-import {GROUP, type KubeObject, VERSION} from '../api/objects.ts';
-import {inForceByStatus} from '../controllers/in-force.ts';
-import {projectPolicy} from '../controllers/project.ts';
 import {isPolicy, rulesOf} from '../core/manifest.ts';
 import type {Rules} from '../core/rules.ts';
 import {type GivenName, meansKind, namesGiven, parseSubject, type Question} from '../core/subject-names.ts';
-import {isSystem, type SystemRules} from '../core/system-rules.ts';
-import {ApiError} from '../errors.ts';
-import type {ApiClient} from '../runtime/client.ts';
-import {withCluster} from './cluster.ts';
+import type {SystemRules} from '../core/system-rules.ts';
 import type {Call} from './commands.ts';
 import {EXIT, Failure} from './failure.ts';
 import {type Found, invalidPolicy, readManifests} from './manifests.ts';
@@ -18,7 +11,8 @@ import {type Column, print} from './output.ts';
 
 type Flags = ClusterFlags & FileFlags & OutputFlags;
 
-type Answer = {question: Question; policies: readonly (Rules | SystemRules)[]};
+/** What was asked for, and the policies that answer it. */
+export type Answer = {question: Question; policies: readonly (Rules | SystemRules)[]};
 
 export async function run({args: [text = ''], flags: given, streams}: Call): Promise<number> {
   const flags = given as Flags;
@@ -29,7 +23,7 @@ export async function run({args: [text = ''], flags: given, streams}: Call): Pro
   }
   const {question, policies} = flags.filename
     ? fromFiles(await readManifests(flags.filename, streams), {...asked, namespace: flags.namespace})
-    : await withCluster(flags, ({client, namespace}) => fromCluster(client, {...asked, namespace}));
+    : await (await import('./name-in-cluster.ts')).fromCluster(flags, asked);
   const {names, others} = namesGiven(question, policies);
   const rows = names.map(checked);
   if (rows.length === 0) throw noName(question, others);
@@ -99,47 +93,4 @@ function compiled(found: Found): Rules | SystemRules {
   const rules = rulesOf(found.manifest);
   if (Array.isArray(rules)) throw invalidPolicy(found, rules);
   return rules;
-}
-
-/** A few requests, and never a list of workloads. What may not be read is taken to be selected. */
-async function fromCluster(client: ApiClient, subject: Subject & {namespace: string}): Promise<Answer> {
-  const {namespace, kind} = subject;
-  const [{items}, place] = await Promise.all([
-    client.request<{items: KubeObject[]}>('GET', `/apis/${GROUP}/${VERSION}/leasepolicies`),
-    readable(client, `/api/v1/namespaces/${encodeURIComponent(namespace)}`),
-  ]);
-  const policies = items.flatMap(item => inForceByStatus(projectPolicy(item)) ?? []);
-  const kinds = policies.flatMap(rules => (isSystem(rules) ? [] : rules.kinds));
-  const ref = kinds.find(each => meansKind(kind, each));
-  const workload = ref && (await liveWorkload(client, ref, subject));
-  const labels = workload && (workload.metadata.labels ?? {});
-  return {
-    question: {...subject, labels, namespaceLabels: place && (place.metadata.labels ?? {})},
-    policies,
-  };
-}
-
-type ResourceList = {resources: {name: string; kind: string}[]};
-
-async function liveWorkload(
-  client: ApiClient,
-  {apiVersion, kind}: KindRef,
-  {namespace, name}: {namespace: string; name: string},
-): Promise<KubeObject | undefined> {
-  const root = apiVersion.includes('/') ? `/apis/${apiVersion}` : `/api/${apiVersion}`;
-  const {resources} = await client.request<ResourceList>('GET', root);
-  const plural = resources.find(each => each.kind === kind && !each.name.includes('/'))?.name;
-  const place = `${root}/namespaces/${encodeURIComponent(namespace)}`;
-  return plural === undefined
-    ? undefined
-    : readable(client, `${place}/${plural}/${encodeURIComponent(name)}`);
-}
-
-async function readable(client: ApiClient, path: string): Promise<KubeObject | undefined> {
-  try {
-    return await client.request<KubeObject>('GET', path);
-  } catch (error) {
-    if (error instanceof ApiError && (error.isNotFound || error.status === 403)) return undefined;
-    throw error;
-  }
 }

@@ -182,7 +182,7 @@ test('explain tells whose a Lease is and that it is kept', async t => {
       '              of Deployment/api',
       'Transitions:  4',
       'Findings:     <none>',
-      'Now:          <none>',
+      'Now:          nothing to do',
       'Then:         it is kept: it is the name of Deployment/api under policy payments',
       '',
     ],

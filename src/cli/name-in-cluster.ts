@@ -1,0 +1,58 @@
+/** What the name of a Lease depends on, read from a cluster; with files alone this is not loaded. */
+import type {KindRef} from '../api/leasepolicy.ts';
+import {GROUP, type KubeObject, VERSION} from '../api/objects.ts';
+import {inForceByStatus} from '../controllers/in-force.ts';
+import {projectPolicy} from '../controllers/project.ts';
+import {type Asked, meansKind} from '../core/subject-names.ts';
+import {isSystem} from '../core/system-rules.ts';
+import {ApiError} from '../errors.ts';
+import type {ApiClient} from '../runtime/client.ts';
+import {withCluster} from './cluster.ts';
+import type {Answer} from './name.ts';
+import type {ClusterFlags} from './options.ts';
+
+/** A few requests, and never a list of workloads. What may not be read is taken to be selected. */
+export const fromCluster = (flags: ClusterFlags, asked: Asked): Promise<Answer> =>
+  withCluster(flags, ({client, namespace}) => ask(client, {...asked, namespace}));
+
+async function ask(client: ApiClient, subject: Asked & {namespace: string}): Promise<Answer> {
+  const {namespace, kind} = subject;
+  const [{items}, place] = await Promise.all([
+    client.request<{items: KubeObject[]}>('GET', `/apis/${GROUP}/${VERSION}/leasepolicies`),
+    readable(client, `/api/v1/namespaces/${encodeURIComponent(namespace)}`),
+  ]);
+  const policies = items.flatMap(item => inForceByStatus(projectPolicy(item)) ?? []);
+  const kinds = policies.flatMap(rules => (isSystem(rules) ? [] : rules.kinds));
+  const ref = kinds.find(each => meansKind(kind, each));
+  const workload = ref && (await liveWorkload(client, ref, subject));
+  const labels = workload && (workload.metadata.labels ?? {});
+  return {
+    question: {...subject, labels, namespaceLabels: place && (place.metadata.labels ?? {})},
+    policies,
+  };
+}
+
+type ResourceList = {resources: {name: string; kind: string}[]};
+
+async function liveWorkload(
+  client: ApiClient,
+  {apiVersion, kind}: KindRef,
+  {namespace, name}: {namespace: string; name: string},
+): Promise<KubeObject | undefined> {
+  const root = apiVersion.includes('/') ? `/apis/${apiVersion}` : `/api/${apiVersion}`;
+  const {resources} = await client.request<ResourceList>('GET', root);
+  const plural = resources.find(each => each.kind === kind && !each.name.includes('/'))?.name;
+  const place = `${root}/namespaces/${encodeURIComponent(namespace)}`;
+  return plural === undefined
+    ? undefined
+    : readable(client, `${place}/${plural}/${encodeURIComponent(name)}`);
+}
+
+async function readable(client: ApiClient, path: string): Promise<KubeObject | undefined> {
+  try {
+    return await client.request<KubeObject>('GET', path);
+  } catch (error) {
+    if (error instanceof ApiError && (error.isNotFound || error.status === 403)) return undefined;
+    throw error;
+  }
+}
