@@ -39,6 +39,8 @@ const SUITES: readonly Check[] = [
   {name: 'chart', command: ['ava', '--concurrency=2', 'test/chart/**']},
   {name: 'monitoring', command: ['ava', '--concurrency=2', 'test/monitoring/**']},
   {name: 'commands of the docs', command: ['ava', 'test/docs/**']},
+  // One at a time: what is told of them is true only for processes that have time to run.
+  {name: 'leadership', command: ['ava', '--serial', '--concurrency=1', 'test/leadership/**']},
   {name: 'end to end', command: ['ava', '--concurrency=2', 'test/e2e/**']},
 ];
 

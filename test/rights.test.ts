@@ -22,6 +22,7 @@ const RESOURCES = new Set([
   'leasepolicy.dev/leasepolicies',
   'leasepolicy.dev/leasepolicies/status',
   'leasepolicy.dev/leaseregistries',
+  'rbac.authorization.k8s.io/clusterroles',
   'rbac.authorization.k8s.io/rolebindings',
   'rbac.authorization.k8s.io/roles',
 ]);
@@ -50,7 +51,15 @@ test('no rule has a wildcard, a verb that gives more rights, or a resource that 
 test('no rule grants Secrets, ConfigMaps, Pods or tokens, whatever its verbs are', t => {
   for (const {role, ...rule} of rules())
     for (const resource of rule.resources)
-      t.notRegex(resource, /secret|configmap|^pods|serviceaccount|token|exec|proxy|clusterrole/, role);
+      t.notRegex(resource, /secret|configmap|^pods|serviceaccount|token|exec|proxy|clusterrolebinding/, role);
+});
+
+test('of cluster roles the operator sees its own, to know when it is uninstalled', t => {
+  const about = rules().filter(({resources}) => resources.includes('clusterroles'));
+  t.deepEqual(
+    about.map(({verbs, resourceNames}) => [verbs, resourceNames]),
+    [[['list', 'watch'], ['leasepolicy-operator']]],
+  );
 });
 
 test('of roles and bindings the operator has no update, and of policies nothing that changes what it is told', t => {

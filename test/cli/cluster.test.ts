@@ -95,7 +95,7 @@ test('get lists the Leases of the namespace of the context', async t => {
   t.is(stderr, '');
   t.deepEqual(rowsOf(stdout), [
     ['NAME', 'CLASS', 'STATE', 'SUBJECT', 'HOLDER', 'RENEWED', 'FINDINGS'],
-    ['mylock', 'unknown', 'expired', '<none>', 'Deployment/api', 'some', 'MisnamedLease'],
+    ['mylock', 'unknown', 'unknown', '<none>', 'Deployment/api', 'some', 'MisnamedLease'],
     [API, 'leader-election', 'held', 'Deployment/api', 'Deployment/api', 'some', '<none>'],
     [WEB, 'leader-election', 'orphaned', 'Deployment/web', 'Deployment/web', '120m', 'OrphanedLease'],
   ]);
@@ -413,7 +413,7 @@ test('who may read one namespace alone sees its Leases, and what is missing is t
     rowsOf(stdout).map(([name, , state]) => [name, state]),
     [
       ['NAME', 'STATE'],
-      ['mylock', 'expired'],
+      ['mylock', 'unknown'],
       [API, 'held'],
       [WEB, 'expired'],
     ],

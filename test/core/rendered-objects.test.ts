@@ -135,6 +135,7 @@ test('a policy owns what is rendered from it, for the operator as the API server
     owner: {apiVersion: 'leasepolicy.dev/v1alpha1', kind: 'LeasePolicy', name: 'payments', uid: 'policy-uid'},
     operator: {username: 'operator', namespace: 'leasepolicy-system'},
     governsSystem: true,
+    installation: undefined,
   });
 });
 

@@ -67,6 +67,11 @@ export async function smallCluster(
     const reply = replyTo(url, objects as Made[], refusals);
     stream.respond({':status': reply === 'watch' ? 200 : reply.status, 'content-type': 'application/json'});
     if (reply !== 'watch') stream.end(JSON.stringify(reply.body));
+    // By which a watch is known to deliver; where other Leases are renewed, their events tell that.
+    else
+      stream.write(
+        `${JSON.stringify({type: 'BOOKMARK', object: {metadata: {resourceVersion: '1000000'}}})}\n`,
+      );
   });
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
