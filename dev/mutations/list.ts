@@ -364,8 +364,8 @@ export const OF_DANGER: readonly Mutation[] = [
   {
     effect: 'a mass deletion passes in slices',
     file: 'src/core/plan-collection.ts',
-    line: 'each.dueAtMs <= now.monotonicMs + WINDOW_MS).length;',
-    replacement: 'each.dueAtMs <= now.monotonicMs).length;',
+    line: 'each.dueAtMs <= now.monotonicMs + WINDOW_MS));',
+    replacement: 'each.dueAtMs <= now.monotonicMs));',
     test: [FUZZ_PLANS, BOUNDED],
   },
   {
@@ -402,9 +402,9 @@ export const OF_DANGER: readonly Mutation[] = [
   // Nodes and components
   {
     effect: 'heartbeats go where the policy only reports',
-    file: 'src/core/plan-heartbeat.ts',
-    line: "if (mode !== 'All' || absentSinceMs",
-    replacement: "if (mode === 'Off' || absentSinceMs",
+    file: 'src/core/leftover.ts',
+    line: "if (collection.mode !== 'All' || lease",
+    replacement: "if (collection.mode === 'Off' || lease",
     test: [HEARTBEAT, 'a Lease under Report is kept'],
   },
   {
@@ -416,9 +416,9 @@ export const OF_DANGER: readonly Mutation[] = [
   },
   {
     effect: 'the ttl of a heartbeat is nothing',
-    file: 'src/core/plan-heartbeat.ts',
-    line: 'dueAtMs: Math.max(absentSinceMs, lease.changedAtMs) + seconds * 1000,',
-    replacement: 'dueAtMs: Math.max(absentSinceMs, lease.changedAtMs),',
+    file: 'src/core/leftover.ts',
+    line: 'dueAtMs: Math.max(sinceMs, lease.changedAtMs) + seconds * 1000,',
+    replacement: 'dueAtMs: Math.max(sinceMs, lease.changedAtMs),',
     test: [FUZZ_PLANS, 'the heartbeat of a node is judged, and deleted only when both are gone for long'],
   },
   {

@@ -147,7 +147,7 @@ test('what the operator may write is no answer to what a policy may select', asy
   await again.received;
 });
 
-test('a listener that fails is told of, and it asks again', async t => {
+test('a listener that fails is told of, and gets the answer again', async t => {
   const api = await ApiServer.start(t);
   const served = resources(resource('deployments', 'Deployment'));
   for (const answer of [served, served]) api.expect('GET /apis/apps/v1', answer);
