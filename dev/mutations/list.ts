@@ -464,8 +464,8 @@ export const OF_DANGER: readonly Mutation[] = [
   {
     effect: 'a leader counts its deadline from the answer',
     file: 'src/runtime/elector.ts',
-    line: 'return new Term(startMs + this.#timing',
-    replacement: 'return new Term(this.#clock.monotonicMs() + this.#timing',
+    line: 'new Term(startMs + this.#timing',
+    replacement: 'new Term(this.#clock.monotonicMs() + this.#timing',
     test: [ELECTION, 'the deadline counts from the beginning of an acquisition, not from its answer'],
   },
   {

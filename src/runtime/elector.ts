@@ -138,8 +138,7 @@ export class LeaderElector {
         // Whoever can be chosen must have seen who held the Lease before.
         this.#standing ??= this.#stand();
         const term = held && this.#quietMs() <= 0 ? this.#begin(startMs) : undefined;
-        // Of a Lease that took longer to acquire than a term lasts, the next renewal is the beginning.
-        if (term?.mayWrite) return term;
+        if (term) return term;
       } catch (error) {
         // Somebody was faster: read at once whose Lease it is, as its duration counts from then.
         const again: boolean = !beaten && error instanceof ApiError && error.isConflict;
@@ -161,9 +160,14 @@ export class LeaderElector {
     onFallback?.(refusal);
   }
 
-  #begin(startMs: number): Term {
+  /**
+   * None where the Lease took longer to acquire than a term lasts, so that the next renewal is the beginning, and none
+   * when the election has ended meanwhile: whoever was told of such a term would wait for its end in vain.
+   */
+  #begin(startMs: number): Term | undefined {
     const transitions = this.#seen.lease?.spec?.leaseTransitions ?? 0;
-    return new Term(startMs + this.#timing.renewDeadlineSeconds * 1000, transitions, this.#clock);
+    const term = new Term(startMs + this.#timing.renewDeadlineSeconds * 1000, transitions, this.#clock);
+    return term.mayWrite && !this.#options.signal.aborted ? term : undefined;
   }
 
   /** Renews until the term ends or its deadline passes; the deadline counts from the start of a renewal that succeeded. */

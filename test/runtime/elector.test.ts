@@ -634,6 +634,20 @@ test('a term that is over before it began is told to nobody: the next renewal is
   await me.stop();
 });
 
+test('an election that ends while the Lease is acquired tells of no term, and the Lease is released', async t => {
+  const api = await ApiServer.start(t);
+  const me = candidate(t, api);
+  api.expect(GET, json(released(1)));
+  api.expect(
+    PUT,
+    first(() => me.end(), stored(2)),
+  );
+  t.true((await me.terms.next()).done);
+  const release = api.expect(PUT, stored(3));
+  await me.election.release();
+  t.like(specOf(await release.received), {holderIdentity: '', leaseTransitions: 5});
+});
+
 test('a renewal moves the deadline, counted from its beginning', async t => {
   const api = await ApiServer.start(t);
   const me = candidate(t, api);
