@@ -142,9 +142,8 @@ const DECIDED = 'in no cluster anything is deleted, written or made that speaks 
 const PLANNED =
   'what a workload needs is planned, and no record is written that somebody may hold or nobody understands';
 
-/** The delete and its preconditions; those of a registry stand in the same words elsewhere. */
-const PRECONDITIONS = `options.onCollect(live, action);
-  const body = {preconditions: {uid, resourceVersion}};`;
+/** The delete and its preconditions. */
+const PRECONDITIONS = 'await deleteLease(path, {uid, resourceVersion}, options);';
 
 /** The dangerous lines: what is deleted or written, on what evidence, and how much of it. */
 export const OF_DANGER: readonly Mutation[] = [
@@ -153,43 +152,42 @@ export const OF_DANGER: readonly Mutation[] = [
     effect: 'a delete reaches another Lease of the name',
     file: 'src/runtime/apply.ts',
     line: PRECONDITIONS,
-    replacement: 'options.onCollect(live, action);\n  const body = {preconditions: {resourceVersion}};',
+    replacement: 'await deleteLease(path, {resourceVersion}, options);',
     test: [APPLY, DELETED],
   },
   {
     effect: 'a delete takes a Lease that was renewed in between',
     file: 'src/runtime/apply.ts',
     line: PRECONDITIONS,
-    replacement: 'options.onCollect(live, action);\n  const body = {preconditions: {uid}};',
+    replacement: 'await deleteLease(path, {uid}, options);',
     test: [APPLY, DELETED],
   },
   {
     effect: 'the live read is not compared by version',
     file: 'src/runtime/apply.ts',
-    line: 'if (live.metadata.uid !== uid || live.metadata.resourceVersion !== resourceVersion)',
-    replacement: 'if (live.metadata.uid !== uid)',
+    line: 'const isJudged = live.metadata.uid === uid && live.metadata.resourceVersion === resourceVersion;',
+    replacement: 'const isJudged = live.metadata.uid === uid;',
     test: [APPLY, 'a Lease that was renewed since is not deleted'],
   },
   {
     effect: 'the live read is not compared by uid',
     file: 'src/runtime/apply.ts',
-    line: 'if (live.metadata.uid !== uid || live.metadata.resourceVersion !== resourceVersion)',
-    replacement: 'if (live.metadata.resourceVersion !== resourceVersion)',
+    line: 'const isJudged = live.metadata.uid === uid && live.metadata.resourceVersion === resourceVersion;',
+    replacement: 'const isJudged = live.metadata.resourceVersion === resourceVersion;',
     test: [APPLY, 'a Lease that was made anew is not deleted'],
   },
   {
     effect: 'nobody looks whether the subject lives',
     file: 'src/runtime/apply.ts',
-    line: 'await checkSubject(action, options.client);',
+    line: '|| !(await isAsJudged(action, options.client))',
     replacement: '',
     test: [APPLY, 'a Lease is not deleted when the subject that was judged as gone lives'],
   },
   {
     effect: 'a look at the subject that fails counts as one that finds nothing',
     file: 'src/runtime/apply.ts',
-    line: "throw changed(action, 'the Lease');\n  await checkSubject(action, options.client);",
-    replacement:
-      "throw changed(action, 'the Lease');\n  await checkSubject(action, options.client).catch(() => {});",
+    line: '!(await isAsJudged(action, options.client))',
+    replacement: '!(await isAsJudged(action, options.client).catch(() => true))',
     test: [APPLY, 'a Lease is not deleted when its subject can not be read: 500'],
   },
   {
@@ -491,7 +489,7 @@ export const OF_DANGER: readonly Mutation[] = [
   // What comes in
   {
     effect: 'an answer that is no list empties the caches',
-    file: 'src/runtime/informer.ts',
+    file: 'src/runtime/answers.ts',
     line: 'const isList = items === null ||',
     replacement: 'const isList = items === null || items === undefined ||',
     test: [INFORMER, 'a list that is {"metadata": {"resourceVersion": "10"}} is told and tried again'],
