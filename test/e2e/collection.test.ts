@@ -188,6 +188,27 @@ test.serial('a Lease whose namespace is selected again unseen is not deleted', a
   t.is((await stage.lease('shop', API))?.metadata.uid, made?.metadata.uid);
 });
 
+test.serial('a policy that is edited unseen is not what anything is deleted by', async t => {
+  const {stage, proxy} = await populate(t, ['api'], payments());
+  await deleteWorkload(stage, 'api');
+  await orphaned(stage, 1);
+  const stall = proxy.add(watchOf('leasepolicies'), {kind: 'stall'});
+  await stage.apply(payments({mode: 'Off'}));
+  const refused = {method: 'PATCH', path: /\/leasepolicies\/payments\/status$/};
+  await eventually('a pass that is refused', async () =>
+    proxy
+      .passed(refused)
+      .some(each => each.served === 409 && `${each.body}`.includes('lastGarbageCollection')),
+  );
+  t.deepEqual(proxy.passed(DELETES), []);
+  stall.remove();
+  await eventually('the edit known', async () =>
+    (await stage.status('payments'))?.findings.some(each => /mode is Off, so it stays/.test(each.message)),
+  );
+  t.deepEqual(proxy.passed(DELETES), []);
+  t.truthy(await stage.lease('shop', API));
+});
+
 test.serial('a policy that is edited in the middle of a pass ends it', async t => {
   const names = Array.from({length: 10}, (_, index) => `app-${index}`);
   const {stage, proxy} = await populate(t, names, payments({mode: 'Report'}));
