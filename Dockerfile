@@ -35,4 +35,4 @@ ENV NODE_ENV=production
 USER 65532:65532
 EXPOSE 8080
 # As `leasepolicy run` does it, but without the rest of the command line in memory.
-ENTRYPOINT ["/usr/bin/node", "--no-deprecation", "--max-semi-space-size=4", "/app/operator.mjs"]
+ENTRYPOINT ["/usr/bin/node", "--no-deprecation", "--max-semi-space-size=4", "--disable-sigusr1", "/app/operator.mjs"]

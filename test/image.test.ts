@@ -1,4 +1,6 @@
 /** The Dockerfile: from nothing but exact things, to an image that has the program and nothing to break in with. */
+import {spawn} from 'node:child_process';
+import {once} from 'node:events';
 import {readFileSync} from 'node:fs';
 import path from 'node:path';
 import test from 'ava';
@@ -55,6 +57,22 @@ test('it runs as a number that is not root, by a list of words and not by a shel
   t.deepEqual([words[0], words.at(-1)], ['/usr/bin/node', '/app/operator.mjs']);
   t.deepEqual(only('CMD', steps), []);
   t.notRegex(words.join(' '), /inspect|--eval|--require|--import/);
+});
+
+test('no signal opens a debugger in it', async t => {
+  const [entry] = only('ENTRYPOINT');
+  const flags = (JSON.parse(entry?.rest ?? '') as string[]).slice(1, -1);
+  const program = "process.stdout.write('up');setTimeout(() => process.exit(7), 1000)";
+  const child = spawn(process.execPath, [...flags, '--eval', program]);
+  let errors = '';
+  child.stderr.on('data', chunk => {
+    errors += chunk;
+  });
+  await once(child.stdout, 'data');
+  child.kill('SIGUSR1');
+  const [code] = await once(child, 'close');
+  t.is(code, 7, 'it goes on');
+  t.is(errors, '');
 });
 
 test('the image to build in is an exact version, that of the Node in package.json, or what one names by a digest', t => {
