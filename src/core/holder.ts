@@ -43,7 +43,9 @@ export const namesItsPods = (kind: string) => POD_KINDS.some(each => each === ki
 export function keptHolder(holder: string): string {
   if (holder.length <= HOLDER_MOST) return holder;
   const hash = createHash('sha256').update(holder).digest('hex');
-  return `${holder.slice(0, HOLDER_MOST).toWellFormed()}…${hash}`;
+  // A slice alone would keep the whole text alive.
+  const start = Buffer.from(holder.slice(0, HOLDER_MOST)).toString();
+  return `${start}…${hash}`;
 }
 
 /** The parts of a holder in which a host name may be: client-go writes hostname_uuid, others namespace/name. */

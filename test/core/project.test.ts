@@ -1,4 +1,6 @@
 /** What the caches keep of each object. */
+import {setFlagsFromString} from 'node:v8';
+import {runInNewContext} from 'node:vm';
 import test from 'ava';
 import type {LeaseSpec, ObjectMeta} from '../../src/api/objects.ts';
 import {
@@ -82,6 +84,20 @@ test('a holder of a megabyte costs no more than others, changes with each of its
   // What is written into an annotation of ours must come back as it was.
   t.true(kept('😀'.repeat(1000)).holder.isWellFormed());
   t.true(kept(`x${'😀'.repeat(1000)}`).holder.isWellFormed());
+});
+
+test('of a hundred holders of a megabyte little memory is taken', t => {
+  setFlagsFromString('--expose-gc');
+  const gc = runInNewContext('gc') as () => void;
+  gc();
+  const before = process.memoryUsage().heapUsed;
+  const rows = Array.from({length: 100}, (_, index) => {
+    const text = JSON.stringify({...SPEC, holderIdentity: `${index}${'x'.repeat(1_000_000)}`});
+    return projectLease(object(JSON.parse(text) as LeaseSpec), undefined, 5000);
+  });
+  gc();
+  t.is(rows.length, 100);
+  t.true(process.memoryUsage().heapUsed - before < 20_000_000);
 });
 
 for (const [what, empty] of Object.entries({
