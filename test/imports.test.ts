@@ -30,17 +30,11 @@ const files = readdirSync(SRC, {recursive: true, encoding: 'utf8'}).filter(name 
 const roomOf = (file: string) => file.split(path.sep)[0]?.replace(/\.ts$/, '') ?? '';
 const text = (file: string) => readFileSync(path.join(SRC, file), 'utf8');
 
-/** Without what is imported for its types alone, which is gone when it runs. */
-function* valuesOf(file: string): Generator<string> {
-  for (const [, specifier = ''] of text(file).matchAll(
-    /^(?:import|export)\s(?!type\s)[^;]*?from '([^']+)'/gm,
-  ))
-    yield specifier;
-}
-
-function* importsOf(file: string): Generator<string> {
-  for (const [, specifier = ''] of text(file).matchAll(/^(?:import|export)\s[^;]*?from '([^']+)'/gm))
-    yield specifier;
+/** What it imports, or of that what is there when it runs. */
+function* importsOf(file: string, which: 'all' | 'values' = 'all'): Generator<string> {
+  const statements = text(file).matchAll(/^(?:import|export)\s([^;]*?)from '([^']+)'/gm);
+  for (const [, what = '', specifier = ''] of statements)
+    if (which === 'all' || !what.startsWith('type ')) yield specifier;
 }
 
 const loadedBy = (file: string) =>
@@ -68,7 +62,7 @@ test('a command is loaded when it is called', t => {
   const loaded = [...commands.matchAll(/load: \(\) => import\('\.\/([^']+)'\)/g)].map(([, name]) => name);
   t.true(loaded.length > 1);
   for (const file of ['main.ts', ...files.filter(each => roomOf(each) === 'cli')]) {
-    for (const specifier of valuesOf(file))
+    for (const specifier of importsOf(file, 'values'))
       t.false(loaded.includes(specifier.replace(/^\.\/(cli\/)?/, '')), `${file} imports ${specifier}`);
   }
 });

@@ -56,17 +56,16 @@ export function failureOf(error: unknown): Failure {
   if (error instanceof Failure) return error;
   if (error instanceof ApiError) return ofAnswer(error);
   if (error instanceof UsageError) return new Failure('Usage', error.message, undefined, error);
-  return new Failure(
-    'Unexpected',
-    messageOf(error),
-    'this is a mistake of the program, please report it',
-    error,
-  );
+  return ofFault(messageOf(error), error);
 }
+
+const ofFault = (message: string, cause: unknown) =>
+  new Failure('Unexpected', message, 'this is a mistake of the program, please report it', cause);
 
 function ofAnswer(error: ApiError): Failure {
   const {status, message: text} = error;
   const message = withoutRequest(text);
+  if (status === 0 && /^(TAKE|READ) /.test(text)) return ofFault(message, error);
   if (status === 0) {
     const next = 'see that it runs, and that --kubeconfig and --context name the cluster that you mean';
     return new Failure('Unreachable', `the API server can't be reached (${message})`, next, error);

@@ -1,11 +1,11 @@
 /** Opens a snapshot of the cluster that the flags name, tells how far it is, and what can't be read. */
-import {type OperatorIdentity, Snapshot, type SnapshotOptions} from '../controllers/snapshot.ts';
+import {Snapshot, type SnapshotOptions} from '../controllers/snapshot.ts';
 import {type Catalogue, KNOWN} from '../core/catalogue.ts';
-import {ownLeaseName} from '../core/own-lease.ts';
 import {ApiError} from '../errors.ts';
 import {loadCatalogue} from '../runtime/catalogue-file.ts';
 import type {ApiClient} from '../runtime/client.ts';
-import {Failure, failureOf} from './failure.ts';
+import {failureOf} from './failure.ts';
+import {findOperator} from './find-operator.ts';
 import type {OperatorFlags} from './options.ts';
 import type {Streams} from './output.ts';
 
@@ -42,7 +42,7 @@ async function open(opening: Opening): Promise<Snapshot> {
   const options: SnapshotOptions = {
     client,
     catalogue,
-    operator: operatorOf(flags),
+    operator: await findOperator(client, flags),
     needs: new Set(needs),
     heartbeats,
   };
@@ -69,16 +69,6 @@ async function read(snapshot: Snapshot, {streams}: Opening): Promise<Snapshot> {
   } finally {
     clearInterval(timer);
   }
-}
-
-export function operatorOf({operator, operatorUser}: OperatorFlags): OperatorIdentity {
-  const [namespace = '', deployment = '', ...rest] = operator.split('/');
-  if (namespace === '' || deployment === '' || rest.length > 0) {
-    const next = 'write the namespace and the name of its Deployment, such as leasepolicy-system/leasepolicy';
-    throw new Failure('Usage', `--operator ${operator} is no operator`, next);
-  }
-  const usualName = `system:serviceaccount:${namespace}:${deployment}`;
-  return {ownLease: `${namespace}/${ownLeaseName(deployment)}`, username: operatorUser, usualName};
 }
 
 /** What could not be read, and what follows from it. */

@@ -29,7 +29,12 @@ export const selectorOption = () =>
 export const watchOption = () => option('-w, --watch', 'go on and print what changes');
 
 /** Which operator is meant, where its namespace, its name or its user are not those of the installation. */
-export type OperatorFlags = {operator: string; operatorUser?: string; catalogue?: string};
+export type OperatorFlags = {
+  operator: string;
+  operatorUser?: string;
+  installation?: string;
+  catalogue?: string;
+};
 export const operatorOptions = () => [
   option('--operator <namespace/deployment>', 'the operator that is meant').default(
     'leasepolicy-system/leasepolicy',
@@ -38,6 +43,7 @@ export const operatorOptions = () => [
     '--operator-user <name>',
     'user that it is, by default the one that its objects name, or its service account',
   ).argParser(notEmpty),
+  option('--installation <name>', 'its ClusterRole, by default as its Deployment says'),
   option('--catalogue <file>', 'further well-known Leases, as the operator has them').argParser(notEmpty),
 ];
 

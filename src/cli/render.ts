@@ -6,14 +6,15 @@ import type {OperatorIdentity} from '../controllers/snapshot.ts';
 import {type AdmissionContext, lenientNamespaces} from '../core/admission/frame.ts';
 import {renderAdmission} from '../core/admission/render.ts';
 import {isPolicy, rulesOf} from '../core/manifest.ts';
-import {manifest} from '../core/rendered.ts';
+import {manifest, type Owner} from '../core/rendered.ts';
 import type {Rules} from '../core/rules.ts';
 import {isSystem, type SystemRules} from '../core/system-rules.ts';
+import type {ApiClient} from '../runtime/client.ts';
 import {withCluster} from './cluster.ts';
 import type {Call} from './commands.ts';
 import {EXIT, Failure} from './failure.ts';
+import {findOperator, operatorOf} from './find-operator.ts';
 import {invalidPolicy, readManifests} from './manifests.ts';
-import {operatorOf} from './open-snapshot.ts';
 import type {ClusterFlags, FileFlags, OperatorFlags, OutputFlags} from './options.ts';
 import {jsonText, yamlText} from './output.ts';
 
@@ -24,13 +25,11 @@ type Source = {readonly rules: Rules | SystemRules; readonly uid: string | undef
 
 export async function run({args, flags: given, streams}: Call): Promise<number> {
   const flags = given as Flags;
-  const sources = flags.filename
-    ? fromManifests(await readManifests(flags.filename, streams), args)
-    : await withCluster(flags, ({client}) =>
-        Promise.all(named(args).map(async name => fromPolicy(await client.request('GET', pathOf(name))))),
-      );
-  const operator = operatorOf(flags);
-  const objects = sources.flatMap(source => rendered(source, operator));
+  const objects = flags.filename
+    ? fromManifests(await readManifests(flags.filename, streams), args).flatMap(source =>
+        rendered(source, {identity: operatorOf(flags, undefined), installation: undefined}),
+      )
+    : await withCluster(flags, ({client}) => fromCluster(client, named(args), flags));
   if (flags.output === 'json')
     streams.stdout.write(jsonText({apiVersion: 'v1', kind: 'List', items: objects}));
   else for (const object of objects) streams.stdout.write(`---\n${await yamlText(object)}`);
@@ -65,25 +64,43 @@ function fromManifests(found: Awaited<ReturnType<typeof readManifests>>, args: r
   });
 }
 
-function rendered({rules, uid}: Source, {ownLease, username, usualName}: OperatorIdentity): object[] {
+/** The operator, and the ClusterRole with which the bindings go. */
+type Operator = {readonly identity: OperatorIdentity; readonly installation: Owner | undefined};
+
+async function fromCluster(client: ApiClient, names: readonly string[], flags: Flags): Promise<object[]> {
+  const identity = await findOperator(client, flags);
+  const [installation, ...policies] = await Promise.all([
+    installationOf(client, identity.installation),
+    ...names.map(name => client.request<KubeObject>('GET', pathOf(name))),
+  ]);
+  return policies.flatMap(policy => rendered(fromPolicy(policy), {identity, installation}));
+}
+
+async function installationOf(client: ApiClient, name: string): Promise<Owner | undefined> {
+  if (name === '') return undefined;
+  const apiVersion = 'rbac.authorization.k8s.io/v1';
+  const path = `/apis/${apiVersion}/clusterroles/${encodeURIComponent(name)}`;
+  const {metadata} = await client.request<KubeObject>('GET', path);
+  return {apiVersion, kind: 'ClusterRole', name, uid: metadata.uid};
+}
+
+function rendered({rules, uid}: Source, {identity, installation}: Operator): object[] {
   if (isSystem(rules)) return [];
+  const {ownLease, username, usualName} = identity;
   const [namespace = ''] = ownLease.split('/');
   const owner = {apiVersion: `${GROUP}/${VERSION}`, kind: 'LeasePolicy', name: rules.policy, uid: uid ?? ''};
   // Every namespace has this label.
   const governsSystem = lenientNamespaces(namespace).some(each =>
     rules.governsNamespace(each, {'kubernetes.io/metadata.name': each}),
   );
-  const context: AdmissionContext = {
-    owner,
-    operator: {username: username ?? usualName, namespace},
-    governsSystem,
-  };
+  const operator = {username: username ?? usualName, namespace};
+  const context: AdmissionContext = {owner, installation, operator, governsSystem};
   return renderAdmission(rules, context).flatMap(({objects}) =>
-    objects.map(each => {
-      const object = manifest(each);
-      if (uid !== undefined) return object;
-      const {ownerReferences: _, ...metadata} = object.metadata;
-      return {...object, metadata};
-    }),
+    objects.map(each => (uid === undefined ? withoutOwner(manifest(each)) : manifest(each))),
   );
+}
+
+function withoutOwner(object: KubeObject): object {
+  const {ownerReferences: _, ...metadata} = object.metadata;
+  return {...object, metadata};
 }

@@ -1,11 +1,12 @@
 /** What the operator would do now, by the looks of all its controllers. */
 import type {Action} from '../core/action.ts';
 import {type ActionText, actionText} from '../core/action-text.ts';
-import {isSilent} from '../core/heard.ts';
+import {asHeard, isSilent} from '../core/heard.ts';
 import type {LeaseView} from '../core/lifetime.ts';
 import type {Now} from '../core/plan-workload.ts';
 import {differingFields, isDoubtful} from '../core/status-doubt.ts';
 import {leaseController} from './lease.ts';
+import {asSeen} from './seen.ts';
 import type {Snapshot} from './snapshot.ts';
 
 export type Forecast = {
@@ -23,7 +24,7 @@ export function forecast(snapshot: Snapshot, now: Now): Forecast {
   const looks = [...snapshot.rehearsal.advance(now).values()];
   const all = looks.flatMap(({plan}) => plan.actions);
   const silent = [...snapshot.leases()].filter(
-    lease => isSilent(lease, snapshot.firstSeenMs, now) && isJudged(lease, snapshot, now),
+    lease => isSilentNow(lease, snapshot, now) && isJudged(lease, snapshot, now),
   );
   const doubtful = all.filter(action => isInDoubt(action, silent, snapshot));
   const sure = all.filter(action => !doubtful.includes(action));
@@ -33,6 +34,11 @@ export function forecast(snapshot: Snapshot, now: Now): Forecast {
     silent: silent.map(({namespace, name}) => ({namespace, name})),
     doubtful: doubtful.flatMap(action => (action.type === 'writeStatus' ? action.policy : [])),
   };
+}
+
+function isSilentNow(lease: LeaseView, {world, firstSeenMs}: Snapshot, now: Now): boolean {
+  const seen = asSeen(world.leases, lease.key, now.monotonicMs) ?? lease;
+  return isSilent(seen, asHeard(lease, firstSeenMs, now), now);
 }
 
 /** Of a Lease that no policy is about, nothing depends on its holder. */

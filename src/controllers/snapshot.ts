@@ -25,6 +25,8 @@ export type OperatorIdentity = {
   readonly username: string | undefined;
   /** Where there are none. */
   readonly usualName: string;
+  /** The ClusterRole with which everything that is enforced goes; empty where there is none. */
+  readonly installation: string;
 };
 
 export type SnapshotOptions = {
@@ -46,6 +48,7 @@ const POLL_MS = 10_000;
 
 /** What has no namespace, as far as the operator reads it. */
 const CLUSTER_SCOPED: ReadonlySet<string> = new Set([
+  'clusterroles',
   'leasepolicies',
   'namespaces',
   'nodes',
@@ -77,10 +80,11 @@ export class Snapshot {
       this.world.triggers.kindChanged({apiVersion, kind});
       this.#check();
     };
-    const onFailure = (error: unknown) => this.#ready.reject(error);
-    const kinds = new KindDirectory(options.client, this.#end.signal, onAnswer, onFailure);
+    const onFault = (error: unknown) => this.#ready.reject(error);
+    const kinds = new KindDirectory(options.client, this.#end.signal, onAnswer, onFault);
     this.world = new World({
       ownLease: options.operator.ownLease,
+      installation: options.operator.installation,
       catalogue: options.catalogue,
       heartbeatPollMs: POLL_MS,
       onWrite: () => {},

@@ -100,6 +100,8 @@ function workloadKept(question: FateQuestion): string | undefined {
   if (!observed) return 'nobody judges it';
   const {rules, claim, own, governing} = observed;
   if (own) return "by it the operator's own leader is elected";
+  if (observed.namespaceGoes)
+    return 'its namespace is being deleted, and the API server deletes it with that';
   if (claim) return `it is the name of ${claim.subject} under policy ${claim.policy}`;
   if (rules) return managedKept(question, observed);
   if (isManaged(lease)) return `its policy ${lease.labels[LABELS.policy] ?? ''} is not in force`;

@@ -19,8 +19,6 @@ export function asHeard(lease: LeaseView, firstSeenMs: number, now: Now): LeaseV
   return {...lease, changedAtMs: Math.min(lease.changedAtMs, now.monotonicMs - ageMs)};
 }
 
-/** Whether it counts as held only because nobody has watched it for as long as it lasts. */
-export function isSilent(lease: LeaseView, firstSeenMs: number, now: Now): boolean {
-  const {state} = holding(lease, now.monotonicMs);
-  return state === 'held' && holding(asHeard(lease, firstSeenMs, now), now.monotonicMs).state === 'expired';
-}
+/** Whether it counts as held only because nobody has seen it for as long as it lasts. */
+export const isSilent = (seen: LeaseView, heard: LeaseView, {monotonicMs}: Now): boolean =>
+  holding(seen, monotonicMs).state === 'held' && holding(heard, monotonicMs).state === 'expired';

@@ -168,11 +168,11 @@ test('what is heard of a renewal counts until a change is seen', t => {
   const view = silent(60);
   t.is(renewalAgeMs(view, now), 60_000);
   t.is(asHeard(view, now.monotonicMs, now).changedAtMs, now.monotonicMs - 60_000);
-  t.true(isSilent(view, now.monotonicMs, now));
+  t.true(isSilent(view, asHeard(view, now.monotonicMs, now), now));
   // Its change was seen after the first look, so the clock of its holder is wrong.
   const seen = view.with({changedAtMs: now.monotonicMs - 1_000});
   t.is(asHeard(seen, now.monotonicMs - 5_000, now), seen);
-  t.false(isSilent(seen, now.monotonicMs - 5_000, now));
+  t.false(isSilent(seen, asHeard(seen, now.monotonicMs - 5_000, now), now));
 });
 
 test('a clock that is ahead, and a time that is none, change nothing', t => {
@@ -181,5 +181,5 @@ test('a clock that is ahead, and a time that is none, change nothing', t => {
   t.is(asHeard(ahead, now.monotonicMs, now).changedAtMs, now.monotonicMs);
   const odd = lease().with({holder: 'x', renewTime: 'yesterday'});
   t.is(renewalAgeMs(odd, now), undefined);
-  t.false(isSilent(odd, now.monotonicMs, now));
+  t.false(isSilent(odd, asHeard(odd, now.monotonicMs, now), now));
 });

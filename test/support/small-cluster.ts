@@ -66,12 +66,8 @@ export async function smallCluster(
     stream.on('error', () => {});
     const reply = replyTo(url, objects as Made[], refusals);
     stream.respond({':status': reply === 'watch' ? 200 : reply.status, 'content-type': 'application/json'});
-    if (reply !== 'watch') stream.end(JSON.stringify(reply.body));
-    // By which a watch is known to deliver; where other Leases are renewed, their events tell that.
-    else
-      stream.write(
-        `${JSON.stringify({type: 'BOOKMARK', object: {metadata: {resourceVersion: '1000000'}}})}\n`,
-      );
+    if (reply === 'watch') sendBookmarks(stream);
+    else stream.end(JSON.stringify(reply.body));
   });
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
@@ -85,6 +81,17 @@ export async function smallCluster(
   const address = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
   await writeFile(kubeconfig, JSON.stringify(kubeconfigOf(address)));
   return {kubeconfig, asked};
+}
+
+/** By them a client knows that it has missed nothing. */
+function sendBookmarks(stream: http2.ServerHttp2Stream): void {
+  let version = 1000;
+  const timer = setInterval(() => {
+    version += 1;
+    const metadata = {resourceVersion: `${version}`};
+    stream.write(`${JSON.stringify({type: 'BOOKMARK', object: {metadata}})}\n`);
+  }, 100);
+  stream.once('close', () => clearInterval(timer));
 }
 
 export const kubeconfigOf = (server: string) => ({
