@@ -51,7 +51,7 @@ test.serial(
       'leasepolicy-0.2.0',
     );
     const explained = await stage.kubectl(['explain', 'leasepolicy.spec.naming.prefix']);
-    t.regex(explained, /Begins the names of the next release/);
+    t.regex(explained, /In the next release the product/);
     t.is((await object(stage, 'leasepolicy/strict')).metadata.uid, metadata.uid, 'policies are as they were');
     for (const name of ['nodes', 'api-servers', 'control-plane'])
       await eventually(`policy ${name} is in force`, async () =>
@@ -232,7 +232,7 @@ async function nextChart(t: ExecutionContext): Promise<string> {
   await cp(CHART, folder, {recursive: true});
   await replaceIn(path.join(folder, 'Chart.yaml'), /^version: .*$/m, 'version: 0.2.0');
   const crd = path.join(folder, 'files', 'crds', 'leasepolicies.yaml');
-  await replaceIn(crd, /(prefix:\n\s+description: ).*/, '$1Begins the names of the next release.');
+  await replaceIn(crd, /The product, the variable/, 'In the next release the product, the variable');
   return folder;
 }
 
@@ -360,6 +360,7 @@ const IN_SHOP = /^[A-Za-z]+\/shop\//;
 
 /** What a release leaves beside that. */
 const LEFT = [
+  'APIService//v1alpha1.leasepolicy.dev',
   'CustomResourceDefinition//leasepolicies.leasepolicy.dev',
   'CustomResourceDefinition//leaseregistries.leasepolicy.dev',
   'LeasePolicy//strict',
