@@ -1,9 +1,10 @@
 /** Reads the objects of manifests: policies as the API server would take them, workloads and namespaces. */
 
 import type {LeasePolicySpec} from '../api/leasepolicy.ts';
-import {leasePolicySpecSchema} from '../api/leasepolicy.ts';
+import {leasePolicySchema, leasePolicySpecSchema} from '../api/leasepolicy.ts';
 import {GROUP, VERSION} from '../api/objects.ts';
 import {compile, type Rules} from './rules.ts';
+import {ruleProblems} from './schema-rules.ts';
 import {problemsOf, type Schema, withDefaults} from './structural.ts';
 import {compileSystem, isOfWorkloads, type SystemRules} from './system-rules.ts';
 
@@ -20,6 +21,7 @@ export type Manifest = {
 };
 
 const SPEC = leasePolicySpecSchema as unknown as Schema;
+const POLICY = leasePolicySchema as unknown as Schema;
 
 /** What makes a value the manifest of one object, or a sentence that says what it lacks. */
 export function manifestOf(value: unknown): Manifest | string {
@@ -45,7 +47,10 @@ export const isPolicy = ({apiVersion, kind}: Manifest) =>
 export function specOf(policy: Manifest): LeasePolicySpec | string[] {
   const spec = withDefaults(SPEC, (policy as {spec?: unknown}).spec);
   const problems = problemsOf(SPEC, spec, 'spec');
-  return problems.length > 0 ? problems : (spec as LeasePolicySpec);
+  if (problems.length > 0) return problems;
+  const {name} = policy.metadata;
+  const broken = ruleProblems(POLICY, {metadata: {name}, spec}, '');
+  return broken.length > 0 ? broken : (spec as LeasePolicySpec);
 }
 
 /** The rules that a policy would bring into force, or sentences that say why none. */
