@@ -6,6 +6,7 @@ import type {Argument, Option} from 'commander';
 import {
   allNamespacesOption,
   argument,
+  checkOptions,
   clusterOptions,
   fileOption,
   operatorOptions,
@@ -125,6 +126,21 @@ export const COMMANDS: readonly CommandSpec[] = [
     arguments: [argument('<workload>', 'kind and name, such as deployment/api')],
     options: () => [...clusterOptions(), fileOption(), LEASE_OUTPUT()],
     load: () => import('./name.ts'),
+  },
+  {
+    name: 'check',
+    summary: 'lint manifests for what goes wrong with Leases',
+    description:
+      'Files, folders with all that is below them, and - for what helm template or kubectl kustomize print. No cluster is asked. What can not be read is told, and the rest is judged all the same.',
+    examples: [
+      'check config/ policies/',
+      'check - < rendered.yaml',
+      'check --fail-on warning -o sarif deploy/',
+      'check --explain LP105',
+    ],
+    arguments: [argument('[files...]', 'files, folders or -')],
+    options: checkOptions,
+    load: () => import('./check.ts'),
   },
   {
     name: 'top',

@@ -1,42 +1,87 @@
-/** Reads manifests from files, folders and standard input, whole or not at all. */
+/** Reads manifests from files, folders and standard input. */
 import {readdir, readFile, stat} from 'node:fs/promises';
 import path from 'node:path';
-import {itemsOf, type Manifest, manifestOf} from '../core/manifest.ts';
 import {messageOf} from '../errors.ts';
 import {Failure} from './failure.ts';
 import type {Streams} from './output.ts';
+import type {Found} from './yaml-source.ts';
 
-/** An object, and where it stands. */
-export type Found = {
-  /** The file, or - for standard input. */
-  readonly file: string;
-  /** The line at which its document begins, from 1. */
-  readonly line: number;
-  readonly manifest: Manifest;
-};
+export type {Found} from './yaml-source.ts';
 
 const EXTENSIONS = ['.yaml', '.yml', '.json'];
 
-/** Throws Failure with the file and line of the first thing that is no manifest. */
+/** Whole or not at all: throws Failure with the file and line of the first thing that is no manifest. */
 export async function readManifests(paths: readonly string[], streams: Streams): Promise<Found[]> {
-  const files = (await Promise.all(paths.map(filesOf))).flat();
   const found: Found[] = [];
-  for (const file of files) found.push(...(await parse(await textOf(file, streams), file)));
+  for (const {file} of (await Promise.all(paths.map(each => filesOf(each, false)))).flat()) {
+    for (const each of await objectsOf(file, streams, false)) {
+      if (each instanceof Failure)
+        throw new Failure(each.reason, each.message, `${each.next}; nothing was done`);
+      found.push(each);
+    }
+  }
   return found;
 }
 
-async function filesOf(given: string): Promise<string[]> {
-  if (given === '-') return [given];
+/** What can be read, and a Failure for each thing that can't; folders with all that is below them. */
+export type Readable = {
+  readonly files: readonly string[];
+  readonly found: readonly Found[];
+  readonly failures: readonly Failure[];
+};
+
+export async function readWhatIsGood(paths: readonly string[], streams: Streams): Promise<Readable> {
+  const listed = await Promise.all(paths.map(each => orFailure(filesOf(each, true))));
+  const files = listed.flat();
+  const failures = listed.filter(each => each instanceof Failure);
+  const found: Found[] = [];
+  for (const each of files) {
+    if (each instanceof Failure) continue;
+    const objects = await orFailure(objectsOf(each.file, streams, !each.isGiven));
+    for (const object of [objects].flat()) {
+      if (object instanceof Failure) failures.push(object);
+      else found.push(object);
+    }
+  }
+  return {files: files.flatMap(each => (each instanceof Failure ? [] : each.file)), found, failures};
+}
+
+async function orFailure<T>(work: Promise<T>): Promise<T | Failure> {
   try {
-    if (!(await stat(given)).isDirectory()) return [given];
-    const names = await readdir(given);
-    const files = names.filter(name => EXTENSIONS.includes(path.extname(name))).sort();
-    if (files.length > 0) return files.map(name => path.join(given, name));
+    return await work;
+  } catch (error) {
+    if (error instanceof Failure) return error;
+    throw error;
+  }
+}
+
+/** The library is loaded by those who need it. */
+async function objectsOf(file: string, streams: Streams, skipsOthers: boolean): Promise<(Found | Failure)[]> {
+  const {objectsIn} = await import('./yaml-source.ts');
+  return objectsIn(await textOf(file, streams), file, {skipsOthers});
+}
+
+type File = {readonly file: string; readonly isGiven: boolean};
+
+async function filesOf(given: string, isDeep: boolean): Promise<File[]> {
+  if (given === '-') return [{file: given, isGiven: true}];
+  try {
+    if (!(await stat(given)).isDirectory()) return [{file: given, isGiven: true}];
+    const entries = await readdir(given, {recursive: isDeep, withFileTypes: true});
+    const files = entries
+      .filter(entry => !entry.isDirectory() && EXTENSIONS.includes(path.extname(entry.name)))
+      .map(entry => path.join(path.relative(given, entry.parentPath), entry.name))
+      .filter(name => !isHidden(name))
+      .sort();
+    if (files.length > 0) return files.map(name => ({file: path.join(given, name), isGiven: false}));
   } catch (error) {
     throw unreadable(given, error);
   }
   throw new Failure('InvalidFile', `${given} has no YAML and no JSON in it`, 'name a folder of manifests');
 }
+
+const isHidden = (name: string) =>
+  name.split(path.sep).some(part => part.startsWith('.') || part === 'node_modules');
 
 async function textOf(file: string, {stdin}: Streams): Promise<string> {
   try {
@@ -56,32 +101,6 @@ const unreadable = (file: string, error: unknown) =>
     'write the path of a manifest',
     error,
   );
-
-async function parse(text: string, file: string): Promise<Found[]> {
-  const {LineCounter, parseAllDocuments} = await import('yaml');
-  const lines = new LineCounter();
-  const documents = parseAllDocuments(text, {lineCounter: lines, logLevel: 'error'});
-  return [...documents].flatMap(document => {
-    const line = lines.linePos(document.contents?.range?.[0] ?? document.range?.[0] ?? 0).line;
-    const [error] = document.errors;
-    if (error) throw invalid(file, error.linePos?.[0].line ?? line, 'it is no YAML', error.message);
-    const content: unknown = document.toJS();
-    // As between two separators of Helm.
-    if (content === null || content === undefined) return [];
-    return itemsOf(content).map((item, at, all) => {
-      const manifest = manifestOf(item);
-      const what = all.length > 1 ? `item ${at + 1} of the list is no manifest` : 'it is no manifest';
-      if (typeof manifest === 'string') throw invalid(file, line, what, manifest);
-      return {file, line, manifest};
-    });
-  });
-}
-
-function invalid(file: string, line: number, what: string, why: string): Failure {
-  const [reason = ''] = why.split('\n');
-  const sentence = `${file}, line ${line}: ${what} (${reason.replace(/:$/, '')})`;
-  return new Failure('InvalidFile', sentence, 'correct it; nothing was done');
-}
 
 export function invalidPolicy({file, line, manifest}: Found, problems: readonly string[]): Failure {
   const what = `${file}, line ${line}: LeasePolicy ${manifest.metadata.name} can't be in force`;

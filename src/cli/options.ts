@@ -66,6 +66,21 @@ export const countOption = (flags: string, description: string, min: number, max
     return Number(value);
   });
 
+/** Of check: what CI systems read is a format too. */
+export const checkOptions = () => [
+  option('-n, --namespace <name>', 'namespace of objects that name none').argParser(notEmpty),
+  option('-o, --output <format>', 'how it is printed')
+    .choices(['table', 'wide', 'json', 'yaml', 'sarif', 'junit'])
+    .default('table'),
+  option('--fail-on <severity>', 'least weight that makes the exit code 2')
+    .choices(['error', 'warning', 'info', 'never'])
+    .default('error'),
+  option('--skip <rule>', 'rule that is not looked at; may be given several times').argParser<string[]>(
+    (rule, before = []) => [...before, ...rule.split(',')],
+  ),
+  option('--explain <rule>', 'print what a rule is about, with examples').argParser(notEmpty),
+];
+
 export function notEmpty(value: string): string {
   if (value.trim() === '') throw new InvalidArgumentError('write a text that is not empty');
   return value;

@@ -6,7 +6,7 @@ import {type Finding, leaseRef, type ObjectRef} from './finding.ts';
 import {IDENTITY_LABEL} from './identity.ts';
 import type {LeaseObservation} from './lease-observation.ts';
 import {excerpt} from './legible.ts';
-import {isManaged, type LeaseView} from './lifetime.ts';
+import {isManaged, type LeaseOwner, type LeaseView} from './lifetime.ts';
 import {type Now, workloadRef} from './plan-workload.ts';
 import {type Ailment, recordAilments} from './record.ts';
 import type {Rules} from './rules.ts';
@@ -38,10 +38,12 @@ const finding = ({policy}: Rules, about: ObjectRef, {reason, message}: Ailment):
 /** Kinds whose Pods elect a leader. */
 const WORKLOADS = ['Deployment', 'StatefulSet', 'DaemonSet', 'ReplicaSet', 'Job', 'CronJob'];
 
+/** Whether an owner's deletion takes the Lease from Pods that still lead. */
+export const isHazardousOwner = ({group, kind}: Pick<LeaseOwner, 'group' | 'kind'>) =>
+  ['apps', 'batch'].includes(group) && WORKLOADS.includes(kind);
+
 function ownerAilments({classification}: LeaseObservation, lease: LeaseView): Ailment[] {
-  const owner = lease.owners.find(
-    ({group, kind}) => ['apps', 'batch'].includes(group) && WORKLOADS.includes(kind),
-  );
+  const owner = lease.owners.find(isHazardousOwner);
   if (!owner || classification.class === 'node-heartbeat') return [];
   const message = `Lease ${lease.name} is owned by ${owner.kind}/${excerpt(owner.name)}: when that is deleted, so is the Lease, while its old Pods still lead; remove the owner reference`;
   return [{reason: 'HazardousOwner', message}];

@@ -18,13 +18,14 @@ import {
   releasedRecord,
   UNASSIGNED_MS,
 } from '../core/plan-election.ts';
+import {JITTER} from '../core/timing.ts';
 import {ApiError, DuplicateIdentityError} from '../errors.ts';
 import type {Candidacy} from './candidacy.ts';
 import type {ApiClient, RequestOptions} from './client.ts';
 import {type Clock, delay, systemClock} from './clock.ts';
 import {ObservedLease} from './observed-lease.ts';
 import {OwnRecords} from './own-records.ts';
-import {checkTiming, DEFAULT_TIMING, type ElectionTiming, JITTER, Term} from './term.ts';
+import {checkTiming, DEFAULT_TIMING, type ElectionTiming, Term} from './term.ts';
 import {watchOne} from './watch-one.ts';
 
 export {checkTiming, DEFAULT_TIMING, type ElectionTiming, Term};

@@ -1,4 +1,5 @@
 /** The time in which this process leads, and the durations that bound it. */
+import {JITTER} from '../core/timing.ts';
 import {UsageError} from '../errors.ts';
 import type {Clock} from './clock.ts';
 
@@ -14,9 +15,6 @@ export const DEFAULT_TIMING: ElectionTiming = {
   renewDeadlineSeconds: 10,
   retryPeriodSeconds: 2,
 };
-
-/** client-go adds up to this share of the retry period, so that candidates do not come in step. */
-export const JITTER = 1.2;
 
 /** Refuses durations that could give two leaders. Throws UsageError with the rule that is broken. */
 export function checkTiming(timing: ElectionTiming): void {

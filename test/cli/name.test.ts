@@ -94,7 +94,7 @@ for (const [text, args, sentence] of [
   [
     `${POLICY}---\nkind: List\nitems:\n  - {apiVersion: v1, kind: Pod, metadata: {name: a}}\n  - {kind: Pod}\n`,
     ['name', 'deploy/a'],
-    /file\.yaml, line 9: item 2 of the list is no manifest \(it has no apiVersion\): correct it; nothing was done$/,
+    /file\.yaml, line 12: item 2 of the list is no manifest \(it has no apiVersion\): correct it; nothing was done$/,
   ],
   [SHOP, ['name', 'deploy/api'], /^there is no LeasePolicy in .*file\.yaml: add one by another -f$/],
   [

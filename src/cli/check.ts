@@ -1,0 +1,180 @@
+/** Lints manifests without a cluster: Leases, the rights on them, and how programs elect their leaders. */
+import {LINT_RULES, type LintFinding, lint} from '../core/lint/lint.ts';
+import {type LintRule, SEVERITIES, type Severity, textOfObject} from '../core/lint/rule.ts';
+import type {Call} from './commands.ts';
+import {EXIT, Failure} from './failure.ts';
+import {junitText} from './junit.ts';
+import {type Found, type Readable, readWhatIsGood} from './manifests.ts';
+import {type Column, hasColours, print, type Streams} from './output.ts';
+import {sarifText} from './sarif.ts';
+
+type Flags = {
+  readonly namespace?: string;
+  readonly output: 'table' | 'wide' | 'json' | 'yaml' | 'sarif' | 'junit';
+  readonly failOn: Severity | 'never';
+  readonly skip?: readonly string[];
+  readonly explain?: string;
+};
+
+/** A finding, and where it stands. */
+export type PlacedFinding = LintFinding & {readonly file: string; readonly line: number};
+
+export type Report = {
+  readonly findings: readonly PlacedFinding[];
+  readonly found: readonly Found[];
+  readonly failures: readonly Failure[];
+  readonly files: readonly string[];
+  /** Whether a finding of this weight makes the command fail. */
+  readonly fails: (severity: Severity) => boolean;
+};
+
+export async function run({args, flags: given, streams}: Call): Promise<number> {
+  const flags = given as Flags;
+  if (flags.explain !== undefined) return explain(ruleNamed(flags.explain), streams);
+  if (args.length === 0)
+    throw new Failure('Usage', 'there is nothing to check', 'write files, folders, or - for standard input');
+  const skipped = (flags.skip ?? []).map(each => ruleNamed(each).id);
+  const report = reportOn(await readWhatIsGood(args, streams), flags, skipped);
+  await tell(report, flags, streams);
+  if (report.failures.length > 0) return EXIT.failed;
+  return report.findings.some(each => report.fails(each.severity) && each.ignored === undefined)
+    ? EXIT.found
+    : EXIT.done;
+}
+
+function ruleNamed(id: string): LintRule {
+  const rule = LINT_RULES.find(each => each.id === id.toUpperCase());
+  if (rule) return rule;
+  const [first, last] = [LINT_RULES[0]?.id, LINT_RULES.at(-1)?.id];
+  throw new Failure('Usage', `there is no rule ${id}`, `they go from ${first} to ${last}, see docs/check.md`);
+}
+
+function reportOn({found, failures, files}: Readable, flags: Flags, skipped: readonly string[]): Report {
+  const findings = lint(found, flags.namespace)
+    .filter(({rule}) => !skipped.includes(rule))
+    .flatMap((each): PlacedFinding[] => {
+      const source = found[each.source];
+      return source ? [{...each, file: source.file, line: source.lineOf(each.path)}] : [];
+    });
+  const order = new Map(files.map((file, index) => [file, index]));
+  const place = ({file}: PlacedFinding) => order.get(file) ?? 0;
+  return {
+    findings: findings.toSorted(
+      (a, b) => place(a) - place(b) || a.line - b.line || (a.rule < b.rule ? -1 : 1),
+    ),
+    found,
+    failures,
+    files,
+    fails: severity =>
+      flags.failOn !== 'never' && SEVERITIES.indexOf(severity) <= SEVERITIES.indexOf(flags.failOn),
+  };
+}
+
+async function tell(report: Report, {output}: Flags, streams: Streams): Promise<void> {
+  if (output === 'sarif') streams.stdout.write(sarifText(report));
+  else if (output === 'junit') streams.stdout.write(junitText('leasepolicy check', suitesOf(report)));
+  else {
+    const rows = report.findings.filter(({ignored}) => ignored === undefined);
+    const empty = `Nothing found in ${counted(report.found.length, 'object')}.`;
+    await print({rows, columns: COLUMNS, document: () => documentOf(report), empty}, output, streams);
+  }
+  if (output === 'json' || output === 'yaml' || output === 'sarif') return;
+  for (const {sentence} of report.failures) streams.stderr.write(`${sentence}\n`);
+  if (report.findings.length > 0) streams.stderr.write(`${summaryText(report)}\n`);
+}
+
+const STYLES = {error: 'red', warning: 'yellow', info: 'cyan'} as const;
+
+const COLUMNS: readonly Column<PlacedFinding>[] = [
+  {title: 'Place', text: ({file, line}) => `${file}:${line}`},
+  {title: 'Severity', text: ({severity}) => severity, style: ({severity}) => STYLES[severity]},
+  {title: 'Rule', text: ({rule}) => rule},
+  {title: 'Object', text: ({object}) => textOfObject(object)},
+  {title: 'Title', text: ({rule}) => titleOf(rule), wide: true},
+  {title: 'Message', text: ({message}) => message},
+];
+
+const titleOf = (id: string) => LINT_RULES.find(each => each.id === id)?.title ?? '';
+
+const numberOf = ({findings}: Report, severity: Severity) =>
+  findings.filter(each => each.severity === severity && each.ignored === undefined).length;
+const ignoredIn = ({findings}: Report) => findings.filter(({ignored}) => ignored !== undefined).length;
+
+const counted = (count: number, what: string) => `${count} ${what}${count === 1 ? '' : 's'}`;
+
+function summaryText(report: Report): string {
+  const [errors, warnings, infos] = SEVERITIES.map(each => numberOf(report, each));
+  const ignored = ignoredIn(report);
+  const parts = [
+    counted(errors ?? 0, 'error'),
+    counted(warnings ?? 0, 'warning'),
+    `${infos} for information`,
+    ...(ignored > 0 ? [`${ignored} ignored`] : []),
+  ];
+  return `${parts.join(', ')} in ${counted(report.found.length, 'object')}; leasepolicy check --explain RULE says more.`;
+}
+
+const documentOf = (report: Report) => ({
+  findings: report.findings.map(({rule, severity, file, line, object, message, ignored}) => ({
+    rule,
+    severity,
+    file,
+    line,
+    object: {
+      apiVersion: object.manifest.apiVersion,
+      kind: object.manifest.kind,
+      namespace: object.namespace,
+      name: object.manifest.metadata.name,
+    },
+    message,
+    ignored: ignored ?? null,
+  })),
+  errors: report.failures.map(({reason, message, next}) => ({reason, message, next})),
+  summary: {
+    files: report.files.length,
+    objects: report.found.length,
+    errors: numberOf(report, 'error'),
+    warnings: numberOf(report, 'warning'),
+    infos: numberOf(report, 'info'),
+    ignored: ignoredIn(report),
+  },
+});
+
+/** A suite for each file, a case for each finding, and one for each object of which nothing was found. */
+function suitesOf({findings, found, failures, files, fails}: Report) {
+  const unreadable = failures.map(({message, next}) => ({name: message, error: `${message}: ${next}`}));
+  const suites = files.map(file => ({
+    name: file,
+    cases: found.flatMap((source, index) => {
+      if (source.file !== file) return [];
+      const own = findings.filter(each => each.source === index);
+      const name = `${source.manifest.kind}/${source.manifest.metadata.name}`;
+      return own.length === 0 ? [{name}] : own.map(each => caseOf(each, fails(each.severity)));
+    }),
+  }));
+  return [...suites.filter(({cases}) => cases.length > 0), ...(unreadable.length > 0 ? [{name: 'unreadable', cases: unreadable}] : [])];
+}
+
+function caseOf({rule, object, file, line, severity, message, ignored}: PlacedFinding, isFailure: boolean) {
+  const name = `${rule} ${textOfObject(object)}`;
+  const text = `${file}:${line}: ${severity}: ${message}`;
+  if (ignored !== undefined) return {name, skipped: ignored};
+  return isFailure ? {name, failure: text} : {name, output: text};
+}
+
+function explain({id, severity, title, why, bad, good}: LintRule, streams: Streams): number {
+  const strong = hasColours(streams)
+    ? (text: string) => `\u001b[1m${text}\u001b[22m`
+    : (text: string) => text;
+  const indented = (yaml: string) => yaml.replace(/^/gm, '  ');
+  streams.stdout.write(
+    [
+      strong(`${id} (${severity}): ${title}`),
+      why,
+      `${strong('Told of:')}\n\n${indented(bad)}`,
+      `${strong('Right:')}\n\n${indented(good)}`,
+    ].join('\n\n'),
+  );
+  streams.stdout.write('\n');
+  return EXIT.done;
+}

@@ -1,0 +1,85 @@
+/** From bindings to the roles that they give, and from a service account to all that it may do with Leases. */
+import type {Bundle} from './bundle.ts';
+import {type LeaseRight, type LintBinding, type LintRole, type LintSubject, maybeSame} from './rights.ts';
+import {labels} from './values.ts';
+import type {LintWorkload} from './workloads.ts';
+
+/** Roles that every cluster has, of which the manifests say nothing: these let change all Leases of their scope. */
+const BUILT_IN = ['cluster-admin', 'admin', 'edit'];
+
+export type Grant = {
+  readonly binding: LintBinding;
+  /** Undefined for one that every cluster has. */
+  readonly role: LintRole | undefined;
+};
+
+/** What the binding gives; undefined where the role is not in the input. */
+export function grantOf({roles}: Bundle, binding: LintBinding): Grant | undefined {
+  const {kind, name} = binding.role;
+  const role = roles.find(
+    each =>
+      each.kind === kind &&
+      each.name === name &&
+      (kind === 'ClusterRole' || maybeSame(each.object.namespace, binding.namespace ?? '')),
+  );
+  if (role) return {binding, role};
+  return kind === 'ClusterRole' && BUILT_IN.includes(name) ? {binding, role: undefined} : undefined;
+}
+
+/** A role with those of which the control plane makes it. */
+export const partsOf = ({roles}: Bundle, role: LintRole): LintRole[] => [
+  role,
+  ...roles.filter(
+    each =>
+      each.kind === 'ClusterRole' && role.takesIn?.(labels(each.object.manifest.metadata.labels)) === true,
+  ),
+];
+
+/** Whether a role applies everywhere, by itself or as a part of another one, as far as the input tells. */
+export function isClusterWide(bundle: Bundle, role: LintRole): boolean {
+  if (role.kind === 'Role') return false;
+  const wholes = bundle.roles.filter(each => partsOf(bundle, each).includes(role));
+  return bundle.bindings.some(
+    binding =>
+      binding.namespace === undefined &&
+      wholes.some(({kind, name}) => binding.role.kind === kind && binding.role.name === name),
+  );
+}
+
+const isFor = ({kind, name, namespace}: LintSubject, account: string, home: string) => {
+  if (kind === 'ServiceAccount') return name === account && maybeSame(namespace, home);
+  if (kind !== 'Group') return false;
+  return (
+    name === 'system:authenticated' ||
+    name === 'system:serviceaccounts' ||
+    name === `system:serviceaccounts:${home}`
+  );
+};
+
+export type AccountRights = {
+  /** Whether the input has the account, a binding of it, and every role that is bound. */
+  readonly areKnown: boolean;
+  readonly isOfController: boolean;
+  readonly rights: readonly (LeaseRight & {readonly namespace: string | undefined})[];
+};
+
+/** What the Pods of a workload may do with Leases. */
+export function rightsOf(bundle: Bundle, {serviceAccount, object}: LintWorkload): AccountRights {
+  const bindings = bundle.bindings.filter(({subjects}) =>
+    subjects.some(each => isFor(each, serviceAccount, object.namespace)),
+  );
+  const grants = bindings.map(binding => grantOf(bundle, binding));
+  const roles = grants.flatMap(grant =>
+    grant?.role ? partsOf(bundle, grant.role).map(role => ({...grant, role})) : [],
+  );
+  const isThere = bundle.serviceAccounts.some(
+    each => each.manifest.metadata.name === serviceAccount && maybeSame(each.namespace, object.namespace),
+  );
+  return {
+    areKnown: isThere && bindings.length > 0 && grants.every(grant => grant?.role && !grant.role.takesIn),
+    isOfController: roles.some(({role}) => role.isOfController),
+    rights: roles.flatMap(({role, binding: {namespace}}) =>
+      role.rights.map(right => ({...right, namespace})),
+    ),
+  };
+}
