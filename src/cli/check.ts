@@ -1,31 +1,25 @@
 /** Lints manifests without a cluster: Leases, the rights on them, and how programs elect their leaders. */
-import {LINT_RULES, type LintFinding, lint} from '../core/lint/lint.ts';
-import {type LintRule, SEVERITIES, type Severity, textOfObject} from '../core/lint/rule.ts';
+import {LINT_RULES} from '../core/lint/lint.ts';
+import {type LintRule, SEVERITIES, textOfObject} from '../core/lint/rule.ts';
 import type {Call} from './commands.ts';
 import {EXIT, Failure} from './failure.ts';
 import {junitText} from './junit.ts';
-import {type Found, type Readable, readWhatIsGood} from './manifests.ts';
+import {readWhatIsGood} from './manifests.ts';
 import {type Column, hasColours, print, type Streams} from './output.ts';
+import {
+  ignoredIn,
+  numberOf,
+  type PlacedFinding,
+  type Report,
+  type ReportOptions,
+  reportOn,
+} from './report.ts';
 import {sarifText} from './sarif.ts';
 
-type Flags = {
-  readonly namespace?: string;
+type Flags = ReportOptions & {
   readonly output: 'table' | 'wide' | 'json' | 'yaml' | 'sarif' | 'junit';
-  readonly failOn: Severity | 'never';
   readonly skip?: readonly string[];
   readonly explain?: string;
-};
-
-/** A finding, and where it stands. */
-export type PlacedFinding = LintFinding & {readonly file: string; readonly line: number};
-
-export type Report = {
-  readonly findings: readonly PlacedFinding[];
-  readonly found: readonly Found[];
-  readonly failures: readonly Failure[];
-  readonly files: readonly string[];
-  /** Whether a finding of this weight makes the command fail. */
-  readonly fails: (severity: Severity) => boolean;
 };
 
 export async function run({args, flags: given, streams}: Call): Promise<number> {
@@ -47,27 +41,6 @@ function ruleNamed(id: string): LintRule {
   if (rule) return rule;
   const [first, last] = [LINT_RULES[0]?.id, LINT_RULES.at(-1)?.id];
   throw new Failure('Usage', `there is no rule ${id}`, `they go from ${first} to ${last}, see docs/check.md`);
-}
-
-function reportOn({found, failures, files}: Readable, flags: Flags, skipped: readonly string[]): Report {
-  const findings = lint(found, flags.namespace)
-    .filter(({rule}) => !skipped.includes(rule))
-    .flatMap((each): PlacedFinding[] => {
-      const source = found[each.source];
-      return source ? [{...each, file: source.file, line: source.lineOf(each.path)}] : [];
-    });
-  const order = new Map(files.map((file, index) => [file, index]));
-  const place = ({file}: PlacedFinding) => order.get(file) ?? 0;
-  return {
-    findings: findings.toSorted(
-      (a, b) => place(a) - place(b) || a.line - b.line || (a.rule < b.rule ? -1 : 1),
-    ),
-    found,
-    failures,
-    files,
-    fails: severity =>
-      flags.failOn !== 'never' && SEVERITIES.indexOf(severity) <= SEVERITIES.indexOf(flags.failOn),
-  };
 }
 
 async function tell(report: Report, {output}: Flags, streams: Streams): Promise<void> {
@@ -95,10 +68,6 @@ const COLUMNS: readonly Column<PlacedFinding>[] = [
 ];
 
 const titleOf = (id: string) => LINT_RULES.find(each => each.id === id)?.title ?? '';
-
-const numberOf = ({findings}: Report, severity: Severity) =>
-  findings.filter(each => each.severity === severity && each.ignored === undefined).length;
-const ignoredIn = ({findings}: Report) => findings.filter(({ignored}) => ignored !== undefined).length;
 
 const counted = (count: number, what: string) => `${count} ${what}${count === 1 ? '' : 's'}`;
 
@@ -152,7 +121,10 @@ function suitesOf({findings, found, failures, files, fails}: Report) {
       return own.length === 0 ? [{name}] : own.map(each => caseOf(each, fails(each.severity)));
     }),
   }));
-  return [...suites.filter(({cases}) => cases.length > 0), ...(unreadable.length > 0 ? [{name: 'unreadable', cases: unreadable}] : [])];
+  return [
+    ...suites.filter(({cases}) => cases.length > 0),
+    ...(unreadable.length > 0 ? [{name: 'unreadable', cases: unreadable}] : []),
+  ];
 }
 
 function caseOf({rule, object, file, line, severity, message, ignored}: PlacedFinding, isFailure: boolean) {

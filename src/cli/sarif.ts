@@ -5,8 +5,8 @@ import {pathToFileURL} from 'node:url';
 import {LINT_RULES} from '../core/lint/lint.ts';
 import {type LintRule, type Severity, textOfObject} from '../core/lint/rule.ts';
 import {PRODUCT_VERSION} from '../version.ts';
-import type {PlacedFinding, Report} from './check.ts';
 import {jsonText} from './output.ts';
+import type {PlacedFinding, Report} from './report.ts';
 
 const LEVELS: Readonly<Record<Severity, string>> = {error: 'error', warning: 'warning', info: 'note'};
 
