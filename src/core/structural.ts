@@ -37,6 +37,8 @@ export function withDefaults(schema: Schema, given: unknown): unknown {
   for (const [name, field] of Object.entries(schema.properties ?? {})) {
     const content = withDefaults(field, own(value, name) ?? undefined);
     if (content !== undefined) filled[name] = content;
+    // The API server drops a null.
+    else delete filled[name];
   }
   return filled;
 }

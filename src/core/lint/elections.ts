@@ -4,10 +4,10 @@ import {goDuration} from './duration.ts';
 import type {Path} from './rule.ts';
 import {expanded, type LintContainer, type LintWorkload, type Word} from './workloads.ts';
 
-/** What is set. */
+/** What is set. The first one that a name fits counts: DISABLE_LEADER_ELECTION is no product that is called DISABLE. */
 export const ROLES = [
-  'enabled',
   'disabled',
+  'enabled',
   'name',
   'namespace',
   'lock',
