@@ -15,6 +15,8 @@ RUN grep -q "^$(sha256sum < node_modules/.bin/node | cut -d ' ' -f 1) " dev/node
 COPY tsconfig.json tsconfig.types.json ./
 COPY dev/bundle.ts dev/
 COPY src src
+COPY crds crds
+COPY config config
 # The Node that package-lock.json pins, for the bundle as for the image.
 RUN node_modules/.bin/node dev/bundle.ts
 RUN set -eu; \

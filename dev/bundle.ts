@@ -7,6 +7,7 @@
 import {execFileSync} from 'node:child_process';
 import {chmodSync, readFileSync, renameSync, writeFileSync} from 'node:fs';
 import {type BuildOptions, build, type Metafile, type Plugin} from 'esbuild';
+import {manifestFiles} from '../src/cli/manifest-files.ts';
 
 /**
  * Modules that the framework and KubeConfig load and that this operator never calls, with the exports that are
@@ -84,6 +85,16 @@ const schemasAsData: Plugin = {
   },
 };
 
+/** What is installed is read here, from the same files as kubectl apply -k reads. */
+const withManifests: Plugin = {
+  name: 'with-manifests',
+  setup(bundle) {
+    bundle.onLoad({filter: /\/src\/cli\/manifest-files\.ts$/}, () => ({
+      contents: `const files = ${JSON.stringify(manifestFiles())};\nexport const manifestFiles = () => files;`,
+    }));
+  },
+};
+
 const otherVersion = (version: string): Plugin => ({
   name: 'other-version',
   setup(bundle) {
@@ -146,6 +157,7 @@ if (version) {
     apartFromOperator,
     loadWhenNeeded,
     schemasAsData,
+    withManifests,
   ]);
   await bundle('src/election.ts', 'election', {});
   execFileSync('node_modules/.bin/tsc', ['-p', 'tsconfig.types.json'], {stdio: 'inherit'});

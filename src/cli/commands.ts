@@ -3,6 +3,7 @@
  * of its own, which is loaded when it is called, so that each command starts as fast as it can.
  */
 import type {Argument, Option} from 'commander';
+import {install} from './install-commands.ts';
 import {
   allNamespacesOption,
   argument,
@@ -127,6 +128,7 @@ export const COMMANDS: readonly CommandSpec[] = [
     options: () => [...clusterOptions(), fileOption(), LEASE_OUTPUT()],
     load: () => import('./name.ts'),
   },
+  install,
   {
     name: 'check',
     summary: 'lint manifests for what goes wrong with Leases',

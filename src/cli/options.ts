@@ -85,3 +85,12 @@ export function notEmpty(value: string): string {
   if (value.trim() === '') throw new InvalidArgumentError('write a text that is not empty');
   return value;
 }
+
+/** Words of a closed set, with commas between them; may be given several times. */
+export const wordsOption = (flags: string, description: string, words: readonly string[]) =>
+  option(flags, `${description}: ${words.join(', ')}`).argParser<string[]>((text, before = []) => {
+    const given = text.split(',').map(each => each.trim());
+    if (given.some(each => !words.includes(each)))
+      throw new InvalidArgumentError(`write some of ${words.join(', ')}, with commas between them`);
+    return [...new Set([...before, ...given])];
+  });

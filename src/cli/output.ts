@@ -55,10 +55,10 @@ export async function print<Row>(view: View<Row>, output: Output, streams: Strea
 
 export const jsonText = (document: unknown) => `${JSON.stringify(document, null, 2)}\n`;
 
-/** The library is loaded by those who need it. */
+/** The library is loaded by those who need it. kubectl reads YAML 1.1, in which a bare Off is false. */
 export async function yamlText(document: unknown): Promise<string> {
   const {stringify} = await import('yaml');
-  return stringify(document, {lineWidth: 0});
+  return stringify(document, {version: '1.1', lineWidth: 0, aliasDuplicateObjects: false});
 }
 
 /** Lines as kubectl prints them: the width of a column is that of its widest cell, and the last one has no end. */

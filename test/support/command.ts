@@ -28,7 +28,7 @@ function memory(isTTY: boolean) {
 export function streams({stdin = '', env = {}, isTerminal = false}: CallOptions = {}) {
   const [stdout, stderr] = [memory(isTerminal), memory(isTerminal)];
   const all: Streams = {
-    stdin: Readable.from([Buffer.from(stdin)]),
+    stdin: Object.assign(Readable.from([Buffer.from(stdin)]), {isTTY: isTerminal}),
     stdout: stdout.stream,
     stderr: stderr.stream,
     env,
