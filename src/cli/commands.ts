@@ -3,7 +3,7 @@
  * of its own, which is loaded when it is called, so that each command starts as fast as it can.
  */
 import type {Argument, Option} from 'commander';
-import {install} from './install-commands.ts';
+import {doctor, install, uninstall} from './install-commands.ts';
 import {
   allNamespacesOption,
   argument,
@@ -129,6 +129,8 @@ export const COMMANDS: readonly CommandSpec[] = [
     load: () => import('./name.ts'),
   },
   install,
+  uninstall,
+  doctor,
   {
     name: 'check',
     summary: 'lint manifests for what goes wrong with Leases',

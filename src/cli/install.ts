@@ -3,7 +3,6 @@ import type {KubeObject} from '../api/objects.ts';
 import type {AnyObject} from '../core/kustomization.ts';
 import {ApiError} from '../errors.ts';
 import {APPLY_PATCH, type ApiClient} from '../runtime/client.ts';
-import {delay} from '../runtime/clock.ts';
 import {withCluster} from './cluster.ts';
 import type {Call} from './commands.ts';
 import {EXIT, Failure} from './failure.ts';
@@ -14,6 +13,7 @@ import type {Part} from './parts.ts';
 import {pathOf, type Resource, Resources, readIfThere} from './resources.ts';
 import {demandRights} from './rights.ts';
 import {missingParts, serverVersion} from './server.ts';
+import {waitUntil} from './wait.ts';
 
 type Flags = ClusterFlags &
   OutputFlags & {print?: boolean; image?: string; with?: Part[]; forceConflicts?: boolean};
@@ -21,9 +21,6 @@ type Flags = ClusterFlags &
 export const INSTALL_MANAGER = 'leasepolicy-install';
 /** How long the API server may take to serve the kinds of a definition. */
 const SERVE_MS = 30_000;
-const LOOK_EVERY_MS = 250;
-/** What takes longer says what it waits for. */
-const PATIENCE_MS = 2_000;
 
 export async function run({flags: given, streams, program}: Call): Promise<number> {
   const flags = given as Flags;
@@ -162,7 +159,7 @@ async function applied(installing: Installing, object: AnyObject, path: string):
   const apply = () =>
     installing.client.request<KubeObject>('PATCH', path + applyQuery(installing.flags, false), request);
   if (object.kind !== 'LeasePolicy') return apply();
-  return until(installing, `the API server serves ${object.kind}`, async () => {
+  return waitUntil(served(installing, object.kind), async () => {
     try {
       return await apply();
     } catch (error) {
@@ -172,35 +169,21 @@ async function applied(installing: Installing, object: AnyObject, path: string):
   });
 }
 
+const served = ({streams}: Installing, kind: string) => ({
+  streams,
+  what: `the API server serves ${kind}`,
+  mostMs: SERVE_MS,
+  next: 'look at the API server',
+});
+
 type Definition = KubeObject & {status?: {conditions?: {type: string; status: string}[]}};
 
 async function established(installing: Installing, {metadata}: AnyObject, path: string): Promise<void> {
-  await until(installing, `the API server serves ${metadata.name}`, async () => {
+  await waitUntil(served(installing, metadata.name), async () => {
     const {status} = await installing.client.request<Definition>('GET', path);
     const isThere = status?.conditions?.some(
       ({type, status: value}) => type === 'Established' && value === 'True',
     );
-    return isThere || undefined;
+    return isThere;
   });
-}
-
-async function until<T>(
-  {streams}: Pick<Installing, 'streams'>,
-  what: string,
-  ask: () => Promise<T | undefined>,
-): Promise<T> {
-  const startMs = performance.now();
-  let isTold = false;
-  for (;;) {
-    const answer = await ask();
-    if (answer !== undefined) return answer;
-    const waitedMs = performance.now() - startMs;
-    if (waitedMs > SERVE_MS) {
-      const sentence = `within ${SERVE_MS / 1000} s it did not come about that ${what}`;
-      throw new Failure('Refused', sentence, 'look at the API server, then install again');
-    }
-    if (!isTold && waitedMs > PATIENCE_MS) streams.stderr.write(`waiting until ${what} ...\n`);
-    isTold ||= waitedMs > PATIENCE_MS;
-    await delay(LOOK_EVERY_MS, new AbortController().signal);
-  }
 }

@@ -26,6 +26,8 @@ export type RequestOptions = {
   remark?: string;
   /** How long the answer may take, up to its last byte. */
   timeoutMs?: number;
+  /** Told of the headers of the answer, such as the server's time. */
+  onHeaders?: (headers: IncomingHttpHeaders) => void;
 };
 
 export type WatchOptions = {
@@ -76,6 +78,7 @@ export class ApiClient {
         isSent = true;
         limit(stream, timeoutMs, `no answer within ${timeoutMs} ms`);
       });
+      options.onHeaders?.(answer.headers);
       const text = await readText(answer.stream);
       status = answer.status;
       if (status > 299) throw this.#refusal(method, path, answer, text);

@@ -1,0 +1,233 @@
+/** Removes what an installation and its operator have made, says what stays, and asks before. */
+import {GROUP, type KubeObject, LABELS, type Lease, RENDERED_KINDS, VERSION} from '../api/objects.ts';
+import {ownLeaseName} from '../core/own-lease.ts';
+import {
+  planUninstall,
+  type Thing,
+  thingText,
+  type UninstallObservation,
+  type UninstallPlan,
+} from '../core/plan-uninstall.ts';
+import {ApiError} from '../errors.ts';
+import type {ApiClient} from '../runtime/client.ts';
+import {withCluster} from './cluster.ts';
+import type {Call} from './commands.ts';
+import {asking, demandTerminal} from './confirm.ts';
+import {EXIT, Failure} from './failure.ts';
+import {installation, PRODUCT} from './installation.ts';
+import {removeLeasesOf} from './leases-of.ts';
+import {operatorNamespace} from './operator-namespace.ts';
+import type {ClusterFlags, OutputFlags} from './options.ts';
+import {jsonText, type Streams} from './output.ts';
+import {PART_NAMES} from './parts.ts';
+import {pathOf, Resources, readIfThere} from './resources.ts';
+import {demandRights} from './rights.ts';
+import {deleteRights, deleteThing, listObjects, listThings} from './things.ts';
+import {waitUntil} from './wait.ts';
+
+export type UninstallFlags = ClusterFlags &
+  OutputFlags & {yes?: boolean; print?: boolean; keepPolicies?: boolean; leasesOf?: string};
+
+export type Uninstalling = {
+  readonly client: ApiClient;
+  readonly resources: Resources;
+  readonly flags: UninstallFlags;
+  readonly streams: Streams;
+};
+
+/** How long what was deleted may take to be gone. */
+const GONE_MS = 60_000;
+/** An operator that was about to write when its policy went may write once more. */
+const SWEEPS = 5;
+
+export async function run({flags: given, streams}: Call): Promise<number> {
+  const flags = given as UninstallFlags;
+  if (!flags.yes && !flags.print) demandTerminal(streams);
+  await withCluster(flags, async ({client}) => {
+    const uninstalling = {client, resources: new Resources(client), flags, streams};
+    await (flags.leasesOf === undefined
+      ? uninstall(uninstalling)
+      : removeLeasesOf(uninstalling, flags.leasesOf));
+  });
+  return EXIT.done;
+}
+
+async function uninstall(uninstalling: Uninstalling): Promise<void> {
+  const {flags, streams} = uninstalling;
+  const observed = await observe(uninstalling);
+  if (flags.yes || flags.print) {
+    const plan = planUninstall(observed, !flags.keepPolicies);
+    if (flags.print) tellPlan(plan, flags, streams);
+    else await carryOut(uninstalling, observed, plan);
+    return;
+  }
+  await asking(streams, async ask => {
+    const names = observed.policies.map(({name}) => name).join(', ');
+    const removesPolicies =
+      names !== '' && !flags.keepPolicies && (await ask(`Remove the LeasePolicies (${names}), too?`));
+    const plan = planUninstall(observed, removesPolicies);
+    tellPlan(plan, flags, streams);
+    if (plan.removals.length === 0) return;
+    if (await ask('Remove this?')) await carryOut(uninstalling, observed, plan);
+    else streams.stdout.write('Nothing was removed.\n');
+  });
+}
+
+function tellPlan({removals, kept}: UninstallPlan, {output}: UninstallFlags, {stdout}: Streams): void {
+  if (output === 'json') {
+    stdout.write(jsonText({wouldRemove: removals.map(thingText), kept}));
+    return;
+  }
+  if (removals.length === 0) stdout.write('Nothing of LeasePolicy is to be removed.\n');
+  for (const thing of removals) stdout.write(`${thingText(thing)} would be removed\n`);
+  for (const {thing, because} of kept) stdout.write(`${thing} stays: ${because}\n`);
+}
+
+async function observe({client, resources, flags}: Uninstalling): Promise<UninstallObservation> {
+  const namespace = flags.namespace ?? (await operatorNamespace(client));
+  const ownLease = ownLeaseName(PRODUCT);
+  const ours = {apiVersion: `${GROUP}/${VERSION}`};
+  const [policies, registries, rendered, installed, leases, lent, home] = await Promise.all([
+    listOf(client, resources, {...ours, kind: 'LeasePolicy'}),
+    listOf(client, resources, {...ours, kind: 'LeaseRegistry'}),
+    renderedThings(client, resources),
+    installedThings(client, resources, namespace),
+    listObjects<Lease>(client, '/apis/coordination.k8s.io/v1/leases', LABELS.origin),
+    listOf(client, resources, CLUSTER_ROLE, `${GROUP}/aggregate-to-operator=true`),
+    contentsOf(client, resources, namespace),
+  ]);
+  return {policies, rendered, registries, installed, leases, lent, home, namespace, ownLease};
+}
+
+const CLUSTER_ROLE = {apiVersion: 'rbac.authorization.k8s.io/v1', kind: 'ClusterRole'};
+
+/** None where the kind is not served. */
+async function listOf(
+  client: ApiClient,
+  resources: Resources,
+  kind: {apiVersion: string; kind: string},
+  labelSelector?: string,
+): Promise<Thing[]> {
+  const resource = await resources.of(kind);
+  if (!resource) return [];
+  try {
+    return await listThings(client, resource, labelSelector === undefined ? {} : {labelSelector});
+  } catch (error) {
+    if (error instanceof ApiError && error.isNotFound) return [];
+    throw error;
+  }
+}
+
+async function renderedThings(client: ApiClient, resources: Resources): Promise<Thing[]> {
+  const selector = `${LABELS.managedBy}=${PRODUCT},${LABELS.policy}`;
+  const lists = await Promise.all(
+    Object.entries(RENDERED_KINDS).map(([kind, {group}]) =>
+      listOf(client, resources, {apiVersion: `${group}/v1`, kind}, selector),
+    ),
+  );
+  return lists.flat();
+}
+
+/** Of all parts, whether or not they were asked for; policies are looked at apart. */
+async function installedThings(client: ApiClient, resources: Resources, namespace: string): Promise<Thing[]> {
+  const objects = await installation({namespace, parts: PART_NAMES});
+  const found = await Promise.all(
+    objects
+      .filter(({kind}) => kind !== 'LeasePolicy')
+      .map(async ({apiVersion, kind, metadata}) => {
+        const resource = await resources.of({apiVersion, kind});
+        const path = resource && pathOf(resource, metadata.namespace, metadata.name);
+        const live = path === undefined ? undefined : await readIfThere<KubeObject>(client, path);
+        if (!live || live.metadata.deletionTimestamp !== undefined) return [];
+        const {namespace: place, name, uid, resourceVersion, labels = {}} = live.metadata;
+        return [{apiVersion, kind, namespace: place, name, uid, resourceVersion, labels}];
+      }),
+  );
+  return found.flat();
+}
+
+/** Everything in the namespace, of whatever kind. */
+async function contentsOf(
+  client: ApiClient,
+  resources: Resources,
+  namespace: string,
+): Promise<UninstallObservation['home']> {
+  try {
+    const kinds = (await resources.listable()).filter(({namespaced}) => namespaced);
+    const lists = await Promise.all(
+      kinds.map(resource =>
+        listThings(client, resource, {namespace}).catch(error => {
+          // A kind whose API server is away, or that can't be listed as it says.
+          if (error instanceof ApiError && error.isNotFound) return [];
+          throw error;
+        }),
+      ),
+    );
+    return lists.flat();
+  } catch (error) {
+    if (error instanceof ApiError && error.status !== 0 && error.status !== 401)
+      return {unknown: error.message};
+    throw error;
+  }
+}
+
+/** Every right is asked for first; then each object goes in its turn. */
+async function carryOut(
+  uninstalling: Uninstalling,
+  observed: UninstallObservation,
+  {removals, kept}: UninstallPlan,
+): Promise<void> {
+  const {client, resources, flags, streams} = uninstalling;
+  await demandRights(client, await deleteRights(removals, resources));
+  const removed: string[] = [];
+  const remove = async (thing: Thing) => {
+    if (!(await removeOne(uninstalling, thing))) return;
+    removed.push(thingText(thing));
+    if (flags.output !== 'json') streams.stdout.write(`${thingText(thing)} removed\n`);
+  };
+  for (const thing of removals) {
+    await remove(thing);
+    if (thing.kind !== 'Deployment') continue;
+    await operatorGone(uninstalling, observed.namespace);
+    await sweep(uninstalling, remove);
+  }
+  await sweep(uninstalling, remove);
+  if (flags.output === 'json') streams.stdout.write(jsonText({removed, kept}));
+  else {
+    if (removed.length === 0) streams.stdout.write('Nothing of LeasePolicy is to be removed.\n');
+    for (const {thing, because} of kept) streams.stdout.write(`${thing} stays: ${because}\n`);
+  }
+}
+
+async function removeOne({client, resources, streams}: Uninstalling, thing: Thing): Promise<boolean> {
+  const resource = await resources.of(thing);
+  if (!resource) return false;
+  const path = pathOf(resource, thing.namespace, thing.name);
+  if (!(await deleteThing(client, path, thing))) return false;
+  if (thing.kind === 'CustomResourceDefinition' || thing.kind === 'Namespace') {
+    const isGone = async () => (await readIfThere<KubeObject>(client, path))?.metadata.uid !== thing.uid;
+    const what = `${thingText(thing)} is gone`;
+    await waitUntil({streams, what, mostMs: GONE_MS, next: 'look at its finalizers'}, isGone);
+  }
+  return true;
+}
+
+/** What still runs would make anew what is removed next. */
+async function operatorGone({client, streams}: Uninstalling, namespace: string): Promise<void> {
+  const path = `/api/v1/namespaces/${encodeURIComponent(namespace)}/pods`;
+  const isGone = async () =>
+    (await listObjects(client, path, `app.kubernetes.io/name=${PRODUCT}`)).length === 0;
+  const what = 'the Pods of the operator are gone';
+  await waitUntil({streams, what, mostMs: GONE_MS, next: `look at the Pods in ${namespace}`}, isGone);
+}
+
+/** An operator that runs elsewhere, or was in the middle of a write, has made some anew. */
+async function sweep({client, resources}: Uninstalling, remove: (thing: Thing) => Promise<void>) {
+  for (let round = 0; round < SWEEPS; round += 1) {
+    const left = await renderedThings(client, resources);
+    if (left.length === 0) return;
+    for (const thing of left) await remove(thing);
+  }
+  const what = 'what refuses requests is made anew as soon as it is removed';
+  throw new Failure('Refused', what, 'stop the operator that runs outside of the cluster, then again');
+}

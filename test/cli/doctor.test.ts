@@ -1,0 +1,50 @@
+/** Wrong calls of uninstall and doctor, which ask nothing of a cluster. */
+import {mkdtemp, rm, writeFile} from 'node:fs/promises';
+import {tmpdir} from 'node:os';
+import path from 'node:path';
+import test, {type ExecutionContext} from 'ava';
+import {call} from '../support/command.ts';
+
+/** Of a server that nobody serves. */
+async function kubeconfig(t: ExecutionContext): Promise<string> {
+  const folder = await mkdtemp(path.join(tmpdir(), 'leasepolicy-nowhere-'));
+  t.teardown(() => rm(folder, {recursive: true}));
+  const file = path.join(folder, 'kubeconfig');
+  const content = {
+    apiVersion: 'v1',
+    kind: 'Config',
+    'current-context': 'x',
+    contexts: [{name: 'x', context: {cluster: 'x', user: 'x'}}],
+    clusters: [{name: 'x', cluster: {server: 'https://127.0.0.1:1'}}],
+    users: [{name: 'x', user: {}}],
+  };
+  await writeFile(file, JSON.stringify(content));
+  return `--kubeconfig=${file}`;
+}
+
+for (const [args, sentence] of [
+  [['doctor', 'me'], /^leasepolicy: doctor knows no me: write doctor, or doctor who-can NAMESPACE\/LEASE\n$/],
+  [['doctor', 'who-can'], /^leasepolicy: "" is no Lease: write doctor who-can NAMESPACE\/LEASE\n$/],
+  [['doctor', 'who-can', 'a/b/c'], /^leasepolicy: "a\/b\/c" is no Lease/],
+  [['uninstall'], /^leasepolicy: nothing was removed, as there is no terminal to ask on: write --yes .*\n$/],
+  [
+    ['uninstall', '--yes', '--leases-of', 'x'],
+    /^leasepolicy: --leases-of x is no workload: write NAMESPACE\/KIND\/NAME/,
+  ],
+  [['doctor'], /^leasepolicy: the API server can't be reached \(.*ECONNREFUSED.*\): see that it runs/],
+  [['doctor', 'who-can', 'a/b'], /^leasepolicy: the API server can't be reached/],
+  [['uninstall', '--yes'], /^leasepolicy: the API server can't be reached/],
+  [['uninstall', '--yes', '--leases-of', 'a/deploy/b'], /^leasepolicy: the API server can't be reached/],
+  [['install'], /^leasepolicy: the API server can't be reached/],
+] as const) {
+  test(`${args.join(' ')}: one sentence, and with -o json an object`, async t => {
+    const where = await kubeconfig(t);
+    const {code, stdout, stderr} = await call([...args, where]);
+    t.deepEqual([code, stdout], [1, '']);
+    t.regex(stderr, sentence);
+    t.is(stderr.trim().split('\n').length, 1);
+    const json = await call([...args, where, '-o', 'json']);
+    t.is(json.code, 1);
+    t.is(typeof JSON.parse(json.stdout).error.message, 'string');
+  });
+}
