@@ -1,5 +1,7 @@
 /** Every command of README and docs works as it stands there, or the page says why no test can run it. */
 import {spawn} from 'node:child_process';
+import {mkdtemp, rm, symlink} from 'node:fs/promises';
+import {tmpdir} from 'node:os';
 import path from 'node:path';
 import test, {type ExecutionContext} from 'ava';
 import {sendSignal} from '../../dev/controlplane/process.ts';
@@ -27,6 +29,17 @@ test('what is not run has a reason', async t => {
   }
 });
 
+/** A folder in which the bundle has the names that readers call it by. */
+let commandLine = '';
+
+test.before(async () => {
+  commandLine = await mkdtemp(path.join(tmpdir(), 'leasepolicy-commands-'));
+  for (const name of ['leasepolicy', 'kubectl-leasepolicy'])
+    await symlink(path.join(ROOT, 'dist/leasepolicy.mjs'), path.join(commandLine, name));
+});
+
+test.after.always(() => rm(commandLine, {recursive: true}));
+
 /** Runs what a reader types, in one shell for each step; what it leaves in the background ends with the test. */
 function typed(
   t: ExecutionContext,
@@ -34,9 +47,12 @@ function typed(
   command: string,
 ): Promise<{code: number | null; output: string}> {
   const {binaries, kubeconfig} = stage.cluster;
-  const bin = [path.dirname(binaries.kubectl), path.join(ROOT, 'node_modules/.bin'), process.env.PATH].join(
-    ':',
-  );
+  const bin = [
+    commandLine,
+    path.dirname(binaries.kubectl),
+    path.join(ROOT, 'node_modules/.bin'),
+    process.env.PATH,
+  ].join(':');
   const shell = spawn('bash', ['-euo', 'pipefail', '-c', command], {
     cwd: ROOT,
     // Of its own, so that all of it can be ended.
@@ -84,6 +100,7 @@ async function read(t: ExecutionContext, stage: Stage, page: string): Promise<vo
 const JOURNEYS: readonly (readonly string[])[] = [
   ['README.md', 'docs/naming.md', 'docs/enforcement.md'],
   ['docs/install.md'],
+  ['docs/cli-install.md'],
 ];
 
 for (const journey of JOURNEYS) {
