@@ -1,12 +1,9 @@
 /** Removes the Leases of one product that nobody holds. */
 import type {KubeObject, Lease} from '../api/objects.ts';
-import {projectLease} from '../controllers/project.ts';
-import {isElectionOf, isLeaseOf, type Product, parseProduct, watchMs, whyItStays} from '../core/leases-of.ts';
-import type {LeaseView} from '../core/lifetime.ts';
+import {isElectionOf, isLeaseOf, type Product, parseProduct} from '../core/leases-of.ts';
 import {meansKind} from '../core/subject-names.ts';
 import {ApiError} from '../errors.ts';
 import type {ApiClient} from '../runtime/client.ts';
-import {delay, systemClock} from '../runtime/clock.ts';
 import {asking} from './confirm.ts';
 import {Failure} from './failure.ts';
 import {jsonText} from './output.ts';
@@ -14,12 +11,8 @@ import {pathOf, readIfThere} from './resources.ts';
 import {demandRights} from './rights.ts';
 import {listObjects} from './things.ts';
 import type {Uninstalling} from './uninstall.ts';
+import {LEASES, WatchedLease, watchAll, watchSeconds} from './watched-lease.ts';
 
-const LEASES = '/apis/coordination.k8s.io/v1';
-const LOOK_EVERY_MS = 1_000;
-
-/** A Lease under our eyes. */
-type Watched = {lease: Lease | undefined; view: LeaseView; readonly firstSeenMs: number};
 type Verdict = {lease: string; namespace: string; because?: string; manifest?: Lease};
 
 export async function removeLeasesOf(uninstalling: Uninstalling, text: string): Promise<void> {
@@ -42,7 +35,10 @@ export async function removeLeasesOf(uninstalling: Uninstalling, text: string): 
     })),
   );
   await demandRights(client, rights);
-  await watch(uninstalling, watched);
+  streams.stderr.write(
+    `watching ${watched.length} Leases for ${watchSeconds(watched)} seconds, whether anybody renews them ...\n`,
+  );
+  await watchAll(client, watched);
   if (flags.print) return tell(uninstalling, watched.map(judge), product);
   if (!flags.yes) {
     for (const each of watched) streams.stdout.write(`${lineOf(judge(each), 'would be removed')}\n`);
@@ -70,52 +66,28 @@ async function demandGone(
   throw new Failure('Refused', what, 'delete it first, as its Pods elect their leader by its Lease');
 }
 
-async function leasesOf(client: ApiClient, product: Product): Promise<Watched[]> {
+async function leasesOf(client: ApiClient, product: Product): Promise<WatchedLease[]> {
   const found = await listObjects<Lease>(client, `${LEASES}/leases`);
-  const firstSeenMs = systemClock.monotonicMs();
   return found
-    .map(lease => ({lease, view: projectLease(lease, undefined, firstSeenMs), firstSeenMs}))
-    .filter(({lease, view}) => isLeaseOf(product, lease) || isElectionOf(product, view));
+    .map(lease => new WatchedLease(lease))
+    .filter(({lease, view}) => lease && (isLeaseOf(product, lease) || isElectionOf(product, view)));
 }
 
-/** Looks at all of them until each was looked at for its own duration. */
-async function watch({client, streams}: Uninstalling, watched: readonly Watched[]): Promise<void> {
-  const endsMs = Math.max(...watched.map(({view, firstSeenMs}) => firstSeenMs + watchMs(view)));
-  const seconds = Math.ceil((endsMs - systemClock.monotonicMs()) / 1000);
-  streams.stderr.write(
-    `watching ${watched.length} Leases for ${seconds} seconds, whether anybody renews them ...\n`,
-  );
-  for (let leftMs = 1; leftMs > 0; leftMs = endsMs - systemClock.monotonicMs()) {
-    await delay(Math.min(LOOK_EVERY_MS, Math.max(1, endsMs - systemClock.monotonicMs())), NEVER);
-    await Promise.all(watched.map(each => look(client, each)));
-  }
-}
-
-const NEVER = new AbortController().signal;
-
-async function look(client: ApiClient, watched: Watched): Promise<void> {
-  watched.lease = await readIfThere<Lease>(client, pathOfLease(watched.view));
-  if (watched.lease) watched.view = projectLease(watched.lease, watched.view, systemClock.monotonicMs());
-}
-
-const pathOfLease = ({namespace, name}: LeaseView) =>
-  `${LEASES}/namespaces/${encodeURIComponent(namespace)}/leases/${encodeURIComponent(name)}`;
-
-function judge({lease, view, firstSeenMs}: Watched): Verdict {
+function judge({view, whyItStays}: WatchedLease): Verdict {
   const {name, namespace} = view;
-  const because = lease ? whyItStays(view, firstSeenMs, systemClock.monotonicMs()) : 'it is gone already';
-  return {lease: name, namespace, ...(because === undefined ? {} : {because})};
+  return {lease: name, namespace, ...(whyItStays === undefined ? {} : {because: whyItStays})};
 }
 
 /** Looks once more, and deletes this very version: whoever takes the Lease meanwhile keeps it. */
-async function remove(client: ApiClient, watched: Watched): Promise<Verdict> {
-  await look(client, watched);
+async function remove(client: ApiClient, watched: WatchedLease): Promise<Verdict> {
+  await watched.look(client);
   const verdict = judge(watched);
-  if (verdict.because !== undefined || !watched.lease) return verdict;
-  const {uid, resourceVersion} = watched.lease.metadata;
+  const {lease, path} = watched;
+  if (verdict.because !== undefined || !lease) return verdict;
+  const {uid, resourceVersion} = lease.metadata;
   try {
-    await client.send('DELETE', pathOfLease(watched.view), {body: {preconditions: {uid, resourceVersion}}});
-    return {...verdict, manifest: watched.lease};
+    await client.send('DELETE', path, {body: {preconditions: {uid, resourceVersion}}});
+    return {...verdict, manifest: lease};
   } catch (error) {
     if (!(error instanceof ApiError) || !(error.isConflict || error.isNotFound)) throw error;
     return {...verdict, because: 'somebody has written it meanwhile'};

@@ -24,6 +24,7 @@ import {pathOf, Resources, readIfThere} from './resources.ts';
 import {demandRights} from './rights.ts';
 import {deleteRights, deleteThing, listObjects, listThings} from './things.ts';
 import {waitUntil} from './wait.ts';
+import {LEASES, WatchedLease, watchAll, watchSeconds} from './watched-lease.ts';
 
 export type UninstallFlags = ClusterFlags &
   OutputFlags & {yes?: boolean; print?: boolean; keepPolicies?: boolean; leasesOf?: string};
@@ -179,6 +180,7 @@ async function carryOut(
 ): Promise<void> {
   const {client, resources, flags, streams} = uninstalling;
   await demandRights(client, await deleteRights(removals, resources));
+  const keepsPolicies = observed.policies.some(each => !removals.includes(each));
   const removed: string[] = [];
   const remove = async (thing: Thing) => {
     if (!(await removeOne(uninstalling, thing))) return;
@@ -189,6 +191,7 @@ async function carryOut(
     await remove(thing);
     if (thing.kind !== 'Deployment') continue;
     await operatorGone(uninstalling, observed.namespace);
+    if (keepsPolicies) await demandNoLeader(uninstalling, observed);
     await sweep(uninstalling, remove);
   }
   await sweep(uninstalling, remove);
@@ -221,7 +224,21 @@ async function operatorGone({client, streams}: Uninstalling, namespace: string):
   await waitUntil({streams, what, mostMs: GONE_MS, next: `look at the Pods in ${namespace}`}, isGone);
 }
 
-/** An operator that runs elsewhere, or was in the middle of a write, has made some anew. */
+/** One that runs elsewhere, while policies stay, would make anew what is removed next, whenever it comes to it. */
+async function demandNoLeader({client, streams}: Uninstalling, {namespace, ownLease}: UninstallObservation) {
+  const path = `${LEASES}/namespaces/${encodeURIComponent(namespace)}/leases/${ownLease}`;
+  const lease = await readIfThere<Lease>(client, path);
+  if (!lease?.spec?.holderIdentity) return;
+  const watched = new WatchedLease(lease);
+  const seconds = watchSeconds([watched]);
+  streams.stderr.write(`watching for ${seconds} seconds whether another operator still leads ...\n`);
+  await watchAll(client, [watched]);
+  if (watched.lease === undefined || watched.whyItStays === undefined) return;
+  const what = `the operator's Lease ${ownLease} says that one runs elsewhere (${watched.whyItStays})`;
+  throw new Failure('Refused', what, 'stop it, then again');
+}
+
+/** An operator that was in the middle of a write has made some anew. */
 async function sweep({client, resources}: Uninstalling, remove: (thing: Thing) => Promise<void>) {
   for (let round = 0; round < SWEEPS; round += 1) {
     const left = await renderedThings(client, resources);
@@ -229,5 +246,5 @@ async function sweep({client, resources}: Uninstalling, remove: (thing: Thing) =
     for (const thing of left) await remove(thing);
   }
   const what = 'what refuses requests is made anew as soon as it is removed';
-  throw new Failure('Refused', what, 'stop the operator that runs outside of the cluster, then again');
+  throw new Failure('Refused', what, 'stop the operator that does it, then again');
 }

@@ -152,7 +152,10 @@ test('policies may stay, but not while an operator elsewhere makes anew what is 
   await ready(stage);
   const refused = await cli('uninstall', '--yes', '--keep-policies');
   t.is(refused.code, 1);
-  t.regex(refused.stderr, /made anew as soon as it is removed: stop the operator that runs outside/);
+  t.regex(
+    refused.stderr,
+    /says that one runs elsewhere \(operator-1 has written it under our eyes\): stop it, then again/,
+  );
   await operator.stop();
 
   const {code, stdout, stderr} = await cli('uninstall', '--yes', '--keep-policies');
