@@ -15,7 +15,6 @@ import {
 } from '../core/diagnosis.ts';
 import {leaseWebhooks, type Webhook} from '../core/lease-webhooks.ts';
 import {ownLeaseName} from '../core/own-lease.ts';
-import {parseVersion} from '../core/server-version.ts';
 import {ApiError} from '../errors.ts';
 import type {ApiClient} from '../runtime/client.ts';
 import {delay} from '../runtime/clock.ts';
@@ -28,6 +27,7 @@ import type {ClusterFlags, OutputFlags} from './options.ts';
 import {type Column, print} from './output.ts';
 import {Resources, readIfThere} from './resources.ts';
 import {missingRights, type Right, rightsText} from './rights.ts';
+import {servedKinds, serverVersion} from './server.ts';
 import {listObjects} from './things.ts';
 import {tellWhoCan} from './who-can.ts';
 
@@ -64,7 +64,7 @@ async function diagnose({client}: ClusterAccess): Promise<Check[]> {
   const aheadMs = skew ? (skew.leastMs + skew.mostMs) / 2 : 0;
   const resources = new Resources(client);
   const parts = await Promise.all([
-    made('server', async () => [checkVersion(parseVersion(await client.request('GET', '/version')))]),
+    made('server', async () => [checkVersion(await serverVersion(client))]),
     made('features', async () => checkFeatures(await servedKinds(resources))),
     made('crds', () => definitions(client)),
     made('operator', () => operator(client, Date.now() + aheadMs)),
@@ -104,18 +104,6 @@ async function sampleDates(client: ApiClient): Promise<DateSample[]> {
     await delay(BETWEEN_MS, new AbortController().signal);
   }
   return samples;
-}
-
-async function servedKinds(resources: Resources): Promise<Set<string>> {
-  const wanted = [
-    ['admissionregistration.k8s.io/v1', 'ValidatingAdmissionPolicy'],
-    ['admissionregistration.k8s.io/v1', 'MutatingAdmissionPolicy'],
-    ['coordination.k8s.io/v1beta1', 'LeaseCandidate'],
-  ] as const;
-  const found = await Promise.all(
-    wanted.map(async ([apiVersion, kind]) => ((await resources.of({apiVersion, kind})) ? [kind] : [])),
-  );
-  return new Set(found.flat());
 }
 
 async function definitions(client: ApiClient): Promise<Check[]> {

@@ -12,7 +12,7 @@ import {jsonText, type Streams, yamlText} from './output.ts';
 import type {Part} from './parts.ts';
 import {pathOf, type Resource, Resources, readIfThere} from './resources.ts';
 import {demandRights} from './rights.ts';
-import {missingParts, serverVersion} from './server.ts';
+import {missingParts} from './server.ts';
 import {waitUntil} from './wait.ts';
 
 type Flags = ClusterFlags &
@@ -50,8 +50,9 @@ type Applied = {object: string; namespace?: string; done: 'created' | 'configure
 /** Everything that can be refused is asked for before the first write. */
 async function install(installing: Installing): Promise<void> {
   const {objects, flags, streams, client, program} = installing;
-  const notes = missingParts(await serverVersion(client));
-  const targets = await targetsOf(installing);
+  const resources = new Resources(client);
+  const notes = await missingParts(client, resources);
+  const targets = await targetsOf(installing, resources);
   checkPlace(targets, flags.namespace ?? HOME);
   await demandRights(client, targets.flatMap(rightsFor));
   await rehearse(installing, targets);
@@ -73,8 +74,7 @@ async function install(installing: Installing): Promise<void> {
 
 const lineOf = ({object, done}: Applied) => `${object} ${done}`;
 
-async function targetsOf({objects, client}: Installing): Promise<Target[]> {
-  const resources = new Resources(client);
+async function targetsOf({objects, client}: Installing, resources: Resources): Promise<Target[]> {
   return Promise.all(
     objects.map(async object => {
       const resource = await resources.of(object);
