@@ -9,7 +9,8 @@ import type {Right} from './rights.ts';
 const METADATA = 'application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1,application/json';
 const PAGE = 500;
 
-type Page = {items: KubeObject[]; metadata: {continue?: string}};
+/** The API server writes null for no items, where only metadata is asked for. */
+type Page = {items: KubeObject[] | null; metadata: {continue?: string}};
 
 export type Where = {readonly namespace?: string; readonly labelSelector?: string};
 
@@ -39,7 +40,7 @@ export async function listObjects<T>(
       ...(next === '' ? {} : {continue: next}),
     });
     const page = await client.request<Page>('GET', `${path}?${query}`, {accept});
-    found.push(...(page.items as T[]));
+    found.push(...((page.items ?? []) as T[]));
     next = page.metadata.continue ?? '';
   } while (next !== '');
   return found;
