@@ -119,7 +119,8 @@ const sources = readdirSync(SRC, {recursive: true, encoding: 'utf8'}).filter(nam
 
 test('no line of the program names the resource of Secrets, ConfigMaps or tokens, or the file of the token', t => {
   t.true(sources.length > 80);
-  for (const file of sources) {
+  // The linter knows of them, and asks nobody for them: it reads files.
+  for (const file of sources.filter(each => !each.startsWith(path.join('core', 'lint')))) {
     const code = readFileSync(path.join(SRC, file), 'utf8').replaceAll(/\/\*[\s\S]*?\*\/|\/\/.*/g, '');
     t.notRegex(code, /\bsecrets\b|\bconfigmaps\b|serviceaccounts\/|tokenreviews|\/exec\b|\/proxy\b/i, file);
     t.notRegex(code, /serviceaccount\/token|BEGIN (RSA |EC )?PRIVATE KEY/, file);

@@ -37,7 +37,7 @@ const FLAGS: [value: string, flag: string, of: (settings: Settings) => unknown, 
     'heartbeatPollSeconds',
     '--heartbeat-poll-seconds',
     ({heartbeatPollSeconds}) => heartbeatPollSeconds,
-    [1, 3600],
+    [1, 39],
   ],
 ];
 const settings = (...argv: string[]) => parseConfig(argv) as Settings;
