@@ -75,6 +75,8 @@ test('it installs all, the operator runs by what is granted, and all of it goes 
 });
 
 const payments = policy('payments', {
+  // Without this the operator's own Deployment would have a Lease of it, which keeps its namespace.
+  subjects: {workloads: {namespaceSelector: {matchLabels: {'kubernetes.io/metadata.name': 'shop'}}}},
   naming: {prefix: 'payments'},
   access: {grant: 'ServiceAccount'},
   enforcement: {names: 'Deny'},
