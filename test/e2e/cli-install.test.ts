@@ -266,7 +266,7 @@ async function names({kubectl}: Stage): Promise<string[]> {
   const kept = resources
     .trim()
     .split('\n')
-    .filter(name => !/^(events|leases|componentstatuses)\b/.test(name));
+    .filter(name => !/^(events|leases|componentstatuses|apiservices)\b/.test(name));
   const format = '{range .items[*]}{.kind}/{.metadata.namespace}/{.metadata.name}{"\\n"}{end}';
   const text = await kubectl(['get', kept.join(','), '--all-namespaces', `--output=jsonpath=${format}`]);
   return text.split('\n').filter(line => line !== '');

@@ -1,5 +1,3 @@
-/** What docs/security.md says is not stopped: each risk as it is, and what closes it where something does. */
-import {readFile} from 'node:fs/promises';
 import path from 'node:path';
 import test from 'ava';
 import {ROOT} from '../../dev/programs.ts';
@@ -15,7 +13,7 @@ import {
   writeRecord,
 } from '../support/accounts.ts';
 import {eventually} from '../support/eventually.ts';
-import {deployment, namespace, policy, type Stage, setStage, startLeader} from '../support/stage.ts';
+import {deployment, namespace, policy, type Stage, setStage} from '../support/stage.ts';
 
 /** The name that Deployment api has under these policies. */
 const NAME = 'sq-14c2529eb4';
