@@ -32,7 +32,15 @@ const CHAOS: Check = {name: 'three minutes of chaos', command: ['node', 'dev/cha
 const SUITES: readonly Check[] = [
   {
     name: 'core, runtime and command line',
-    command: ['ava', 'test/core/**', 'test/runtime/**', 'test/cli/**', 'test/trust/**', 'test/*.test.ts'],
+    command: [
+      'ava',
+      'test/core/**',
+      'test/runtime/**',
+      'test/cli/**',
+      'test/lint/**',
+      'test/trust/**',
+      'test/*.test.ts',
+    ],
   },
   // Each property keeps its process busy until it ends, which on a machine with other work takes its time.
   {name: 'random inputs', command: ['ava', '--timeout=10m', 'test/fuzz/**']},
