@@ -6,7 +6,7 @@ import {ensureHelm} from './helm/helm.ts';
 import {operatorCommand, ROOT} from './programs.ts';
 import {ensurePromtool} from './promtool/promtool.ts';
 
-type Count = {passed: number; failed: number};
+type Count = {passed: number; failures: readonly string[]};
 type Check = {name: string; command: readonly string[]; env?: NodeJS.ProcessEnv};
 
 const GO_MODULES = 'dev/candidate bench/harness bench/controller-runtime';
@@ -74,19 +74,23 @@ function run({command, env}: Check): Promise<{code: number; lines: string[]}> {
 async function check(what: Check): Promise<Count> {
   process.stdout.write(`\n== ${what.name}\n`);
   const {code} = await run(what);
-  return code === 0 ? {passed: 1, failed: 0} : {passed: 0, failed: 1};
+  return code === 0 ? {passed: 1, failures: []} : {passed: 0, failures: [what.name]};
 }
 
-/** AVA closes with "N tests passed" and "N tests failed"; an exit code without a failed test counts as one. */
+/**
+ * AVA marks each failed test, and each that ran at the time limit, in a line of its own, and closes
+ * with "N tests passed". What fails outside of a test, as an import does, shows in the exit code alone,
+ * and counts as one.
+ */
 async function suite(what: Check): Promise<Count> {
   process.stdout.write(`\n== ${what.name}\n`);
   const {code, lines} = await run(what);
-  const count = (what: string) => {
-    const line = lines.findLast(each => new RegExp(`^\\s*\\d+ tests? ${what}`).test(each));
-    return Number.parseInt(line?.trim() ?? '0', 10);
-  };
-  const [passed, failed] = [count('passed'), count('failed')];
-  return {passed, failed: code !== 0 && failed === 0 ? 1 : failed};
+  const passed = Number.parseInt(
+    lines.findLast(line => /^\s*\d+ tests? passed/.test(line))?.trim() ?? '0',
+    10,
+  );
+  const failures = lines.flatMap(line => /^\s*✘ (?:\[fail\]: )?(.+)/.exec(line)?.[1] ?? []);
+  return {passed, failures: code !== 0 && failures.length === 0 ? [what.name] : failures};
 }
 
 // Set-up first, so that no test's time limit pays for it.
@@ -94,17 +98,20 @@ await ensureBinaries();
 await ensurePromtool();
 await ensureHelm();
 await operatorCommand();
-const total: Count = {passed: 0, failed: 0};
+let passed = 0;
+const failures: string[] = [];
 for (const [list, runOne] of [
   [CHECKS, check] as const,
   [SUITES, suite] as const,
   [[CHAOS], check] as const,
 ]) {
   for (const each of list) {
-    const {passed, failed} = await runOne(each);
-    total.passed += passed;
-    total.failed += failed;
+    const count = await runOne(each);
+    passed += count.passed;
+    failures.push(...count.failures);
   }
 }
-process.stdout.write(`\n${total.passed} passed, ${total.failed} failed\n`);
-process.exitCode = total.failed === 0 && total.passed > 0 ? 0 : 1;
+// Once more at the end, as thousands of lines may stand between.
+for (const failure of failures) process.stdout.write(`failed: ${failure}\n`);
+process.stdout.write(`\n${passed} passed, ${failures.length} failed\n`);
+process.exitCode = failures.length === 0 && passed > 0 ? 0 : 1;

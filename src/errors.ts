@@ -76,6 +76,13 @@ export class ApiError extends Error {
   }
 }
 
+/** An answer of which no more was read, as it has more bytes than it may. */
+export class AnswerTooLarge extends ApiError {
+  constructor(activity: string, bytes: number) {
+    super(activity, {status: 0, message: `the answer has more than ${bytes} bytes`});
+  }
+}
+
 /** A Lease that stays somebody else's, as others manage labels that it should have: to look again does not help. */
 export class AdoptionConflict extends ApiError {
   /** Namespace and name. */

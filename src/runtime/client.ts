@@ -1,6 +1,6 @@
 /** Requests to the API server: JSON in, JSON or an ApiError out, and watch streams as lines. */
 import type {ClientHttp2Stream, IncomingHttpHeaders, IncomingHttpStatusHeader} from 'node:http2';
-import {ApiError, messageOf, TermEndedError} from '../errors.ts';
+import {AnswerTooLarge, ApiError, messageOf, TermEndedError} from '../errors.ts';
 import {Connection, type KubeConfigSource} from './connection.ts';
 import {readRefusal} from './refusal.ts';
 
@@ -26,6 +26,8 @@ export type RequestOptions = {
   remark?: string;
   /** How long the answer may take, up to its last byte. */
   timeoutMs?: number;
+  /** Beyond this the answer is given up with AnswerTooLarge. */
+  maxBytes?: number;
   /** Told of the headers of the answer, such as the server's time. */
   onHeaders?: (headers: IncomingHttpHeaders) => void;
 };
@@ -79,7 +81,7 @@ export class ApiClient {
         limit(stream, timeoutMs, `no answer within ${timeoutMs} ms`);
       });
       options.onHeaders?.(answer.headers);
-      const text = await readText(answer.stream);
+      const text = await readText(answer.stream, options.maxBytes, `${method} ${path}`);
       status = answer.status;
       if (status > 299) throw this.#refusal(method, path, answer, text);
       return text;
@@ -203,10 +205,19 @@ function response(stream: ClientHttp2Stream): Promise<Answer> {
   });
 }
 
-function readText(stream: ClientHttp2Stream): Promise<string> {
+function readText(
+  stream: ClientHttp2Stream,
+  maxBytes = Number.POSITIVE_INFINITY,
+  activity = '',
+): Promise<string> {
   return new Promise((resolve, reject) => {
     const chunks: Buffer[] = [];
-    stream.on('data', (chunk: Buffer) => chunks.push(chunk));
+    let bytes = 0;
+    stream.on('data', (chunk: Buffer) => {
+      bytes += chunk.length;
+      if (bytes > maxBytes) stream.destroy(new AnswerTooLarge(activity, maxBytes));
+      else chunks.push(chunk);
+    });
     stream.once('end', () => resolve(joined(chunks)));
     stream.once('error', reject);
     // Whatever ends it before its end: not every end that Node knows is told as an error, too. The end may follow at once.

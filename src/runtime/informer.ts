@@ -1,7 +1,7 @@
 /** Keeps a store in step with the API server: a list-watch state machine that never ends the process. */
 import type {KubeObject} from '../api/objects.ts';
 import {escaped} from '../core/legible.ts';
-import {ApiError, messageOf} from '../errors.ts';
+import {AnswerTooLarge, ApiError, messageOf} from '../errors.ts';
 import {checkList, isObject, isVersion} from './answers.ts';
 import {type ApiClient, WATCH_GRACE_MS} from './client.ts';
 import {backoffMs, delay, systemClock} from './clock.ts';
@@ -13,6 +13,8 @@ const metadataAs = (type: string) => `application/json;as=${type};g=meta.k8s.io;
 const PAGE_SIZE = 500;
 /** What is read again and again comes in small pieces, so that the heap needs no room for large ones. */
 const POLL_PAGE_SIZE = 100;
+/** In bytes. Objects have a kilobyte, and more than a megabyte where somebody wants to fill us. */
+const PAGE_BYTES = 32 * 1024 * 1024;
 /** The server ends a watch after a random time in this range; seconds. */
 const WATCH_SECONDS = {min: 300, max: 600};
 const BACKOFF_FIRST_MS = 200;
@@ -33,6 +35,8 @@ export type InformerOptions<R extends Row> = {
   metadataOnly?: boolean | undefined;
   /** Lists anew after so many milliseconds, and watches nothing. */
   pollMs?: number | undefined;
+  /** What one page may have in bytes, by default 32 MiB: where it has more, fewer objects are asked for. */
+  pageBytes?: number;
   signal: AbortSignal;
   /** Told when a list or watch fails, and with undefined when it works again. */
   onProblem?: (error: ApiError | undefined) => void;
@@ -99,17 +103,15 @@ export class Informer<R extends Row> {
 
   /** Lists in pages into a side buffer and swaps it in whole. Returns the version to watch from. */
   async #list(): Promise<string> {
-    const {client, path, store, signal, metadataOnly, pollMs} = this.#options;
-    const limit = `${pollMs === undefined ? PAGE_SIZE : POLL_PAGE_SIZE}`;
-    const accept = metadataOnly ? {accept: metadataAs('PartialObjectMetadataList')} : {};
+    const {store, pollMs} = this.#options;
+    let limit = pollMs === undefined ? PAGE_SIZE : POLL_PAGE_SIZE;
     const rows = new Map<string, R>();
     let next: string | undefined;
     let version = '';
     const askedAtMs = systemClock.monotonicMs();
     do {
-      const query = this.#query({limit, continue: next});
-      const answer = await client.request('GET', `${path}?${query}`, {signal, ...accept});
-      const page = checkList(answer, `GET ${path}`);
+      const {page, size} = await this.#page(limit, next);
+      limit = size;
       for (const object of page.items ?? []) {
         const row = this.#read(object);
         rows.set(row.key, row);
@@ -123,6 +125,21 @@ export class Informer<R extends Row> {
     this.#options.onList?.();
     this.#tell(undefined);
     return version;
+  }
+
+  /** A page of at most so many objects, or of fewer where these are too large for one answer. */
+  async #page(limit: number, next: string | undefined) {
+    const {client, path, signal, metadataOnly, pageBytes: maxBytes = PAGE_BYTES} = this.#options;
+    const accept = metadataOnly ? {accept: metadataAs('PartialObjectMetadataList')} : {};
+    for (let size = limit; ; size = Math.ceil(size / 8)) {
+      const query = this.#query({limit: `${size}`, continue: next});
+      try {
+        const answer = await client.request('GET', `${path}?${query}`, {signal, maxBytes, ...accept});
+        return {page: checkList(answer, `GET ${path}`), size};
+      } catch (error) {
+        if (!(error instanceof AnswerTooLarge) || size === 1) throw error;
+      }
+    }
   }
 
   /** Applies events until the server ends the stream. Returns the version to go on from. */

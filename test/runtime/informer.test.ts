@@ -42,7 +42,11 @@ const list = (version: number, items: object[] | null = [], next?: string) =>
   json({metadata: {resourceVersion: `${version}`, ...(next ? {continue: next} : {})}, items});
 
 /** An informer that runs until the end of the test. */
-function run(t: ExecutionContext, api: ApiServer, fieldSelector?: string, labelSelector?: string) {
+function run(
+  t: ExecutionContext,
+  api: ApiServer,
+  options: {fieldSelector?: string; labelSelector?: string; pageBytes?: number} = {},
+) {
   const changes: string[] = [];
   const problems: (ApiError | undefined)[] = [];
   const events: string[] = [];
@@ -52,8 +56,7 @@ function run(t: ExecutionContext, api: ApiServer, fieldSelector?: string, labelS
   const informer = new Informer<Row>({
     client: api.client(),
     path: PATH,
-    fieldSelector,
-    labelSelector,
+    ...options,
     store,
     project: (each: KubeObject) => ({key: keyOf(each), resourceVersion: each.metadata.resourceVersion}),
     signal: end.signal,
@@ -100,12 +103,38 @@ test('it lists in pages and watches from the version of the last', async t => {
   await informer.stop();
 });
 
+test('objects that are too large for one page come in smaller ones, and none is missing', async t => {
+  const api = await ApiServer.start(t);
+  const large = (name: string, version: number) => ({...object(name, version), data: 'x'.repeat(1000)});
+  const many = Array.from({length: 10}, (_, index) => large(`many-${index}`, index));
+  api.expect(LIST, list(20, many, 'lost'));
+  api.expect(`GET ${PATH}?limit=63`, list(20, many, 'lost'));
+  api.expect(`GET ${PATH}?limit=8`, list(20, [large('a', 1), large('b', 2)], 'more'));
+  api.expect(`GET ${PATH}?limit=8&continue=more`, list(20, [large('c', 3)]));
+  const watch = api.expect(watchFrom(20), watching());
+  const informer = run(t, api, {pageBytes: 5000});
+  await watch.received;
+  t.deepEqual(informer.contents(), ['shop/a@1', 'shop/b@2', 'shop/c@3']);
+  t.deepEqual(informer.problems, [undefined]);
+});
+
+test('one object that is larger than a page may be is told as what it is', async t => {
+  const api = await ApiServer.start(t);
+  for (const size of [500, 63, 8, 1])
+    api.expect(`GET ${PATH}?limit=${size}`, list(20, [{...object('a', 1), data: 'x'.repeat(9000)}]));
+  api.expect(LIST, list(20));
+  const watch = api.expect(watchFrom(20), watching());
+  const informer = run(t, api, {pageBytes: 5000});
+  await watch.received;
+  t.regex(informer.problems[0]?.message ?? '', /the answer has more than 5000 bytes/);
+});
+
 test('a field selector is part of the list and of the watch', async t => {
   const api = await ApiServer.start(t);
   const selector = 'metadata.namespace!=kube-node-lease';
   api.expect(`${LIST}&fieldSelector=${encodeURIComponent(selector)}`, list(10));
   const watch = api.expect(`${watchFrom(10)}&fieldSelector=${encodeURIComponent(selector)}`, watching());
-  const informer = run(t, api, selector);
+  const informer = run(t, api, {fieldSelector: selector});
   t.is((await watch.received).query.get('fieldSelector'), selector);
   await informer.stop();
 });
@@ -118,7 +147,7 @@ test('a label selector is part of every page of the list and of the watch', asyn
   api.expect(`${LIST}&continue=next${ours}`, list(11));
   api.expect(`${watchFrom(11)}${ours}`, watched(added('b', 12)));
   const again = api.expect(`${watchFrom(12)}${ours}`, watching());
-  const informer = run(t, api, undefined, selector);
+  const informer = run(t, api, {labelSelector: selector});
   const {query} = await again.received;
   t.is(query.get('labelSelector'), selector);
   t.false(query.has('fieldSelector'));
