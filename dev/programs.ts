@@ -145,10 +145,12 @@ export type CandidateOptions = {
   env?: NodeJS.ProcessEnv;
 };
 
+/** Builds the client-go candidate, unless that was done. Returns its path. */
+export const ensureCandidate = () => buildGoProgram(path.join(ROOT, 'dev/candidate'), 'candidate');
+
 /** Starts a real client-go candidate; it prints started, leading, observed, lost and stopped. */
 export async function startCandidate(kubeconfig: string, options: CandidateOptions): Promise<Program> {
-  const program = await buildGoProgram(path.join(ROOT, 'dev/candidate'), 'candidate');
-  return new Program(options.identity, program, candidateFlags(options), {
+  return new Program(options.identity, await ensureCandidate(), candidateFlags(options), {
     KUBECONFIG: kubeconfig,
     ...options.env,
   });

@@ -3,7 +3,7 @@ import {spawn} from 'node:child_process';
 import {createInterface} from 'node:readline';
 import {ensureBinaries} from './controlplane/binaries.ts';
 import {ensureHelm} from './helm/helm.ts';
-import {operatorCommand, ROOT} from './programs.ts';
+import {ensureCandidate, operatorCommand, ROOT} from './programs.ts';
 import {ensurePromtool} from './promtool/promtool.ts';
 
 type Count = {passed: number; failures: readonly string[]};
@@ -98,6 +98,7 @@ await ensureBinaries();
 await ensurePromtool();
 await ensureHelm();
 await operatorCommand();
+await ensureCandidate();
 let passed = 0;
 const failures: string[] = [];
 for (const [list, runOne] of [

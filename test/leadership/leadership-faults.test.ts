@@ -1,12 +1,12 @@
 /** Leadership with clocks that are wrong and requests that fail, wait or are lost: terms never interleave. */
 import test, {type ExecutionContext} from 'ava';
 import {type Program, startOperator} from '../../dev/programs.ts';
-import {auditEvents, guardedWrites} from '../../dev/trust/audit.ts';
+import {auditEvents, guardedWrites, heldRecords} from '../../dev/trust/audit.ts';
 import {interleavings} from '../../dev/trust/invariant.ts';
 import {type Skew, skewedClock} from '../support/clock.ts';
 import {eventually} from '../support/eventually.ts';
 import {FaultProxy} from '../support/fault-proxy.ts';
-import {busyStage, FAST, hasWritten, judge, nextLeader, OWN_LEASE, termsOf} from '../support/replicas.ts';
+import {busyStage, FAST, hasWritten, judge, leaderOf, OWN_LEASE, termsOf} from '../support/replicas.ts';
 import type {Stage} from '../support/stage.ts';
 
 const MINUTES_MS = 60_000;
@@ -32,7 +32,7 @@ async function withClock(t: ExecutionContext, stage: Stage, name: string, skew: 
 /** A leader behind a proxy that has written already, and a standby that knows it. */
 async function leaderBehindProxy(t: ExecutionContext, stage: Stage, flags: readonly string[] = FAST) {
   const {proxy, replica: leader} = await behindProxy(t, stage, 'leader', flags);
-  await nextLeader([leader]);
+  await leaderOf([leader]);
   const standby = await stage.operator(...flags);
   await standby.line('the leader', line => line.holder === 'leader');
   await hasWritten(stage, 'leader', 5);
@@ -42,7 +42,17 @@ async function leaderBehindProxy(t: ExecutionContext, stage: Stage, flags: reado
 const holderOf = async (stage: Stage) =>
   (await stage.lease(OWN_LEASE.namespace, OWN_LEASE.name))?.spec?.holderIdentity;
 
-const leadsSoon = (replica: Program) => eventually('a term', async () => termsOf(replica) > 0, 2_000);
+/** Waits until the standby leads; it must have been let in, and not have waited for the duration to pass. */
+async function isLetIn(t: ExecutionContext, stage: Stage, standby: Program): Promise<void> {
+  await leaderOf([standby]);
+  const records = heldRecords(
+    await auditEvents(stage.cluster.auditLog ?? ''),
+    OWN_LEASE.namespace,
+    OWN_LEASE.name,
+  );
+  const taken = records.findIndex(({holder}) => holder === standby.name);
+  t.is(records[taken - 1]?.holder, '', 'the record before is a release');
+}
 
 const ended = (replica: Program) =>
   replica.line('the end of its term', line => line.message === 'no longer leading');
@@ -51,7 +61,7 @@ test('wall clocks that are an hour ahead and an hour behind change nothing', asy
   t.timeout(2 * MINUTES_MS);
   const stage = await busyStage(t);
   const ahead = await withClock(t, stage, 'ahead', {offsetMs: 3_600_000});
-  await nextLeader([ahead]);
+  await leaderOf([ahead]);
   const behind = await withClock(t, stage, 'behind', {offsetMs: -3_600_000});
   await behind.line('the leader', line => line.holder === 'ahead');
   await hasWritten(stage, 'ahead', 10);
@@ -61,7 +71,7 @@ test('wall clocks that are an hour ahead and an hour behind change nothing', asy
   t.is(termsOf(behind), 0);
   await ahead.stop('SIGKILL');
   const killedAtMs = Date.now();
-  await nextLeader([behind], 10_000);
+  await leaderOf([behind], {withinMs: 10_000});
   const waitedMs = Date.now() - killedAtMs;
   t.true(waitedMs > 3_000 - 500 && waitedMs < 6_000, `${waitedMs} ms`);
   await hasWritten(stage, 'behind', 10);
@@ -79,12 +89,12 @@ const TOLERANT = [
 async function fastStandby(t: ExecutionContext, rate: number): Promise<Stage> {
   const stage = await busyStage(t);
   const {proxy, replica: leader} = await behindProxy(t, stage, 'leader', TOLERANT);
-  await nextLeader([leader]);
+  await leaderOf([leader]);
   const standby = await withClock(t, stage, 'fast', {rate}, TOLERANT);
   await standby.line('the leader', line => line.holder === 'leader');
   await hasWritten(stage, 'leader', 5);
   proxy.add(RENEWALS, {kind: 'status', status: 500});
-  await nextLeader([standby]);
+  await leaderOf([standby]);
   await hasWritten(stage, 'fast', 20);
   await ended(leader);
   return stage;
@@ -136,11 +146,11 @@ test('a fault that is longer ends the term at the deadline, and the standby goes
   const rule = proxy.add(RENEWALS, {kind: 'status', status: 503});
   t.regex(`${(await ended(leader)).reason}`, /not renewed within 3 seconds/);
   t.is(await holderOf(stage), 'leader', 'the Lease outlives the term');
-  await nextLeader([standby]);
+  await leaderOf([standby]);
   await hasWritten(stage, standby.name, 10);
   rule.remove();
   await standby.stop('SIGTERM');
-  await nextLeader([leader]);
+  await leaderOf([leader], {terms: 2});
   await eventually('its work goes on', async () => {
     const {leaders} = await judge(t, stage);
     return leaders.length === 3;
@@ -154,7 +164,7 @@ for (const state of ['refusing', 'frozen'] as const) {
     const stage = await busyStage(t);
     const {proxy, leader, standby} = await leaderBehindProxy(t, stage);
     proxy.network.state = state;
-    await nextLeader([standby]);
+    await leaderOf([standby]);
     await hasWritten(stage, standby.name, 10);
     await ended(leader);
     proxy.network.state = 'open';
@@ -177,7 +187,7 @@ test('SIGTERM during a write: the Lease is released when the write is answered, 
   t.is(await holderOf(stage), 'leader');
   t.is(termsOf(standby), 0);
   rule.remove();
-  await leadsSoon(standby);
+  await isLetIn(t, stage, standby);
   t.is(await stopped, 0);
   await hasWritten(stage, standby.name, 10);
   t.deepEqual((await judge(t, stage)).leaders, ['leader', standby.name]);
@@ -201,7 +211,7 @@ test('a conflict during the release: it is read again and released', async t => 
     releases.map(({served}) => served),
     [409, 200],
   );
-  await leadsSoon(standby);
+  await isLetIn(t, stage, standby);
   await hasWritten(stage, standby.name, 10);
   t.deepEqual((await judge(t, stage)).leaders, ['leader', standby.name]);
 });
@@ -224,7 +234,7 @@ for (const [what, matcher] of [
     }
     t.is(await stopped, 0);
     t.true(Date.now() - startMs < 3_000, `${Date.now() - startMs} ms`);
-    await leadsSoon(standby);
+    await isLetIn(t, stage, standby);
     await hasWritten(stage, standby.name, 10);
     t.deepEqual((await judge(t, stage)).leaders, ['leader', standby.name]);
   });

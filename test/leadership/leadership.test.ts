@@ -13,7 +13,7 @@ import {
   hasWritten,
   judge,
   LEASE_AUDIT,
-  nextLeader,
+  leaderOf,
   OWN_LEASE,
   termsOf,
 } from '../support/replicas.ts';
@@ -132,12 +132,12 @@ test('three replicas that start together have one leader, and its work goes on w
   t.timeout(120_000);
   const stage = await busyStage(t);
   const replicas = await Promise.all([1, 2, 3].map(() => stage.operator(...FAST)));
-  const first = await nextLeader(replicas);
+  const first = await leaderOf(replicas);
   await hasWritten(stage, first.name, 10);
   for (const each of replicas) await each.line('the leader', line => line.holder === first.name);
   t.is(replicas.filter(each => termsOf(each) > 0).length, 1);
   await first.stop('SIGTERM');
-  const second = await nextLeader(replicas.filter(each => each !== first));
+  const second = await leaderOf(replicas.filter(each => each !== first));
   await hasWritten(stage, second.name, 10);
   t.deepEqual((await judge(t, stage)).leaders, [first.name, second.name]);
 });
@@ -146,10 +146,13 @@ test('a leader that is stopped for three durations and continued writes nothing 
   t.timeout(120_000);
   const stage = await busyStage(t);
   const replicas = [await stage.operator(...FAST), await stage.operator(...FAST)];
-  const first = await nextLeader(replicas);
+  const first = await leaderOf(replicas);
   await hasWritten(stage, first.name, 10);
   process.kill(first.pid, 'SIGSTOP');
-  const second = await nextLeader(replicas, 10_000);
+  const second = await leaderOf(
+    replicas.filter(each => each !== first),
+    {withinMs: 10_000},
+  );
   await hasWritten(stage, second.name, 10);
   const stoppedAtMs = Date.now();
   await eventually('three durations', async () => Date.now() - stoppedAtMs > 3 * 4_000);
@@ -166,7 +169,7 @@ test('of two replicas with one identity one leads, and the other one says what i
   const stage = await busyStage(t);
   const same = [...FAST, '--identity', 'same'];
   const replicas = [await stage.operator(...same), await stage.operator(...same)];
-  const first = await nextLeader(replicas);
+  const first = await leaderOf(replicas);
   const second = replicas.find(each => each !== first);
   await second?.line('the warning', line =>
     /another process holds the Lease as same/.test(`${line.message}`),
@@ -183,9 +186,9 @@ test('the Lease deleted under the leader: it makes it anew, with its counter, an
   t.timeout(120_000);
   const stage = await busyStage(t);
   const replicas = [await stage.operator(...FAST), await stage.operator(...FAST)];
-  const first = await nextLeader(replicas);
+  const first = await leaderOf(replicas);
   await first.stop('SIGTERM');
-  const leader = await nextLeader(replicas.filter(each => each !== first));
+  const leader = await leaderOf(replicas.filter(each => each !== first));
   const standby = await stage.operator(...FAST);
   await standby.line('the leader', line => line.holder === leader.name);
   for (let round = 0; round < 3; round += 1) {
@@ -198,6 +201,6 @@ test('the Lease deleted under the leader: it makes it anew, with its counter, an
   t.is(termsOf(leader), 1, 'its term goes on');
   t.is(termsOf(standby), 0);
   await leader.stop('SIGTERM');
-  await hasWritten(stage, (await nextLeader([standby])).name);
+  await hasWritten(stage, (await leaderOf([standby])).name);
   t.deepEqual((await judge(t, stage)).leaders, [first.name, leader.name, standby.name]);
 });
