@@ -137,7 +137,7 @@ function orphanFinding(
   else if (mode !== 'Managed' && mode !== 'All') fate = `garbageCollection.mode is ${mode}, so it stays`;
   else if (!COLLECTED.has(classification.class)) fate = `${excerpt(classification.because)}, so it stays`;
   else if (!check || !lease.subject)
-    fate = 'its kind is not one of the policy, so nobody can tell and it stays';
+    fate = 'that is no workload of a kind of the policy, so nobody can tell and it stays';
   if (isHeldByUs(lease))
     return report(`Lease ${lease.name} was a name of ${subject} and is kept closed: ${fate}`);
   return report(`nobody holds Lease ${lease.name} and it is no longer the name of ${subject}: ${fate}`);
