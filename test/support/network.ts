@@ -12,6 +12,7 @@ export class Network {
   readonly #server: net.Server;
   readonly #pairs = new Set<Pair>();
   #state: NetworkState = 'open';
+  #connections = 0;
 
   /** Listens on a free port, and connects each that comes to the port of a server. */
   static async before(target: number): Promise<Network> {
@@ -27,8 +28,9 @@ export class Network {
     server.on('connection', outer => this.#accept(outer, target));
   }
 
+  /** How many have come to be since the beginning, whatever became of them. */
   get connections(): number {
-    return this.#pairs.size;
+    return this.#connections;
   }
 
   get state(): NetworkState {
@@ -62,6 +64,7 @@ export class Network {
     const inner = net.connect(target, '127.0.0.1');
     const pair = {outer, inner, thaw: [this.#pass(outer, inner), this.#pass(inner, outer)]};
     this.#pairs.add(pair);
+    this.#connections += 1;
     outer.once('close', () => this.#pairs.delete(pair));
   }
 
