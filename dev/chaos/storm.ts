@@ -1,6 +1,7 @@
 /** Kills: the leader of the operator's replicas, the API server and etcd, each at its own pace. */
 import {setTimeout as sleep} from 'node:timers/promises';
-import type {Cluster, Component} from '../controlplane/cluster.ts';
+import type {Cluster} from '../controlplane/cluster.ts';
+import type {Component} from '../controlplane/options.ts';
 import {type Line, leading, type Program, startOperator} from '../programs.ts';
 
 const KILL_EVERY_MS = 20_000;

@@ -2,7 +2,7 @@
 import {readFile, writeFile} from 'node:fs/promises';
 import path from 'node:path';
 import type {Binaries} from './binaries.ts';
-import type {ClusterOptions, Component} from './cluster.ts';
+import type {ClusterOptions, Component} from './options.ts';
 import {run} from './process.ts';
 
 /** A cluster's name, its folder, and the programs that it is made of. */

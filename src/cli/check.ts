@@ -1,6 +1,7 @@
 /** Lints manifests without a cluster: Leases, the rights on them, and how programs elect their leaders. */
 import {LINT_RULES} from '../core/lint/lint.ts';
-import {type LintRule, SEVERITIES, textOfObject} from '../core/lint/rule.ts';
+import {textOfObject} from '../core/lint/object.ts';
+import {type LintRule, SEVERITIES} from '../core/lint/rule.ts';
 import type {Call} from './commands.ts';
 import {EXIT, Failure} from './failure.ts';
 import {junitText} from './junit.ts';

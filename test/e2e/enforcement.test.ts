@@ -2,7 +2,7 @@
 import {readFile} from 'node:fs/promises';
 import {isDeepStrictEqual} from 'node:util';
 import test, {type ExecutionContext} from 'ava';
-import type {Component} from '../../dev/controlplane/cluster.ts';
+import type {Component} from '../../dev/controlplane/options.ts';
 import {type Program, ROOT} from '../../dev/programs.ts';
 import {LABELS} from '../../src/api/objects.ts';
 import {ownLeaseName} from '../../src/config.ts';

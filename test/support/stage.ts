@@ -3,7 +3,8 @@ import {mkdtemp, readFile, rm} from 'node:fs/promises';
 import {tmpdir} from 'node:os';
 import path from 'node:path';
 import type {ExecutionContext} from 'ava';
-import {type Cluster, type ClusterOptions, startCluster} from '../../dev/controlplane/cluster.ts';
+import {type Cluster, startCluster} from '../../dev/controlplane/cluster.ts';
+import type {ClusterOptions} from '../../dev/controlplane/options.ts';
 import {
   type CandidateOptions,
   leading,

@@ -4,8 +4,8 @@ import {isPolicy, type Manifest, rulesOf} from '../manifest.ts';
 import type {Rules} from '../rules.ts';
 import {compileSelector, type Labels, type Matcher} from '../selector.ts';
 import type {SystemRules} from '../system-rules.ts';
+import type {LintObject} from './object.ts';
 import {bindingOf, COORDINATION, type LintBinding, type LintRole, maybeSame, roleOf} from './rights.ts';
-import type {LintObject} from './rule.ts';
 import {at, count, labels, list, text} from './values.ts';
 import {type LintWorkload, workloadOf} from './workloads.ts';
 

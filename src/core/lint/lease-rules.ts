@@ -2,7 +2,9 @@
 import {isHazardousOwner} from '../lease-findings.ts';
 import {excerpt} from '../legible.ts';
 import type {Bundle} from './bundle.ts';
-import type {LintObject, LintRule, Path, Remark} from './rule.ts';
+import type {LintObject} from './object.ts';
+import type {LintRule, Remark} from './rule.ts';
+import type {Path} from './values.ts';
 import {at, count, list, text} from './values.ts';
 
 const lease = (rest: string) => `apiVersion: coordination.k8s.io/v1

@@ -4,12 +4,14 @@ import {bundleOf} from './bundle.ts';
 import {IGNORE, ignoresOf} from './ignores.ts';
 import {LEASE_RULES} from './lease-rules.ts';
 import {NAME_RULES} from './name-rules.ts';
+import type {LintObject} from './object.ts';
 import {POLICY_RULES} from './policy-rules.ts';
 import {RBAC_RULES} from './rbac-rules.ts';
 import {ROLLOUT_RULES} from './rollout-rules.ts';
-import type {LintObject, LintRule, Path, RuleId, Severity} from './rule.ts';
+import type {LintRule, RuleId, Severity} from './rule.ts';
 import {SETTING_RULES} from './setting-rules.ts';
 import {TIMING_RULES} from './timing-rules.ts';
+import type {Path} from './values.ts';
 import {text} from './values.ts';
 
 /** An object as it comes in, with the comments that stand in it. */

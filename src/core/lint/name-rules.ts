@@ -2,7 +2,8 @@
 import {entryOfName, entryOfPattern, KNOWN} from '../catalogue.ts';
 import type {Bundle} from './bundle.ts';
 import {type Election, electionOf, type Setting} from './elections.ts';
-import {type LintRule, type Remark, textOfObject} from './rule.ts';
+import {textOfObject} from './object.ts';
+import type {LintRule, Remark} from './rule.ts';
 
 const deployment = (name: string, args: string, namespace = 'shop') => `apiVersion: apps/v1
 kind: Deployment

@@ -4,7 +4,7 @@ import type {Labels} from '../selector.ts';
 import {type GivenName, namesGiven} from '../subject-names.ts';
 import {isSystem, type SystemRules} from '../system-rules.ts';
 import type {Bundle, LintPolicy} from './bundle.ts';
-import type {LintObject} from './rule.ts';
+import type {LintObject} from './object.ts';
 import {labels} from './values.ts';
 import type {LintWorkload} from './workloads.ts';
 

@@ -4,6 +4,7 @@ import type {Bundle} from './bundle.ts';
 import {durationText} from './duration.ts';
 import {type Election, electionOf} from './elections.ts';
 import {rightsOf} from './grants.ts';
+import {type LintObject, textOfObject} from './object.ts';
 import {
   type Given,
   givenNames,
@@ -15,8 +16,8 @@ import {
   isProblem,
 } from './policy-names.ts';
 import {allows, maybeSame} from './rights.ts';
-import {type LintObject, type LintRule, type Path, type Remark, textOfObject} from './rule.ts';
-import {at, count} from './values.ts';
+import type {LintRule, Remark} from './rule.ts';
+import {at, count, type Path} from './values.ts';
 
 const policy = (rest: string, name = 'payments') => `apiVersion: leasepolicy.dev/v1alpha1
 kind: LeasePolicy

@@ -1,6 +1,7 @@
 /** Who may do what with Leases, by the Roles and bindings of the input. */
 import {compileSelector, type Labels} from '../selector.ts';
-import type {LintObject, Path} from './rule.ts';
+import type {LintObject} from './object.ts';
+import type {Path} from './values.ts';
 import {at, isFields, labels, list, text, texts} from './values.ts';
 
 export const COORDINATION = 'coordination.k8s.io';

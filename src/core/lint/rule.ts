@@ -1,6 +1,7 @@
 /** What a rule of the linter is, what it reads, and what it says. */
-import type {Manifest} from '../manifest.ts';
 import type {Bundle} from './bundle.ts';
+import type {LintObject} from './object.ts';
+import type {Path} from './values.ts';
 
 /** By their weight. */
 export const SEVERITIES = ['error', 'warning', 'info'] as const;
@@ -21,20 +22,6 @@ export type LintRule = {
   readonly find: (bundle: Bundle) => Iterable<Remark>;
 };
 
-/** The keys and indexes that lead to a value. */
-export type Path = readonly (string | number)[];
-
-/** An object of the input. */
-export type LintObject = {
-  readonly manifest: Manifest;
-  /** The namespace that is written, or the one that is meant where none is; empty for what has none. */
-  readonly namespace: string;
-  /** Rules that are not to be told of this object, and why. */
-  readonly ignored: ReadonlyMap<string, string>;
-  /** What was to silence a rule, and does not. */
-  readonly notUnderstood: readonly string[];
-};
-
 /** What a rule has to say. */
 export type Remark = {
   readonly object: LintObject;
@@ -44,6 +31,3 @@ export type Remark = {
   /** Where it weighs less than the rule says. */
   readonly severity?: Severity;
 };
-
-export const textOfObject = ({manifest: {kind, metadata}, namespace}: LintObject) =>
-  namespace === '' ? `${kind}/${metadata.name}` : `${kind}/${namespace}/${metadata.name}`;

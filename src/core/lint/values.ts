@@ -1,6 +1,8 @@
 /** Reads what stands in manifests, which nobody has validated: what is not of the wanted type is not there. */
 import type {Labels} from '../selector.ts';
-import type {Path} from './rule.ts';
+
+/** The keys and indexes that lead to a value. */
+export type Path = readonly (string | number)[];
 
 export type Fields = Readonly<Record<string, unknown>>;
 

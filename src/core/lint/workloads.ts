@@ -1,6 +1,7 @@
 /** What of a manifest with a Pod template concerns leader election. */
 import {type Labels, ownValue} from '../selector.ts';
-import type {LintObject, Path} from './rule.ts';
+import type {LintObject} from './object.ts';
+import type {Path} from './values.ts';
 import {at, count, isFields, labels, list, text} from './values.ts';
 
 export type LintWorkload = {
