@@ -2,7 +2,7 @@
 import {LINT_RULES} from '../core/lint/lint.ts';
 import {textOfObject} from '../core/lint/object.ts';
 import {type LintRule, SEVERITIES} from '../core/lint/rule.ts';
-import type {Call} from './commands.ts';
+import type {Call} from './command.ts';
 import {EXIT, Failure} from './failure.ts';
 import {junitText} from './junit.ts';
 import {readWhatIsGood} from './manifests.ts';

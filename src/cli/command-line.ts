@@ -2,7 +2,8 @@
 import path from 'node:path';
 import {Command, CommanderError} from 'commander';
 import {PRODUCT_VERSION} from '../version.ts';
-import {COMMANDS, type CommandSpec} from './commands.ts';
+import type {CommandSpec} from './command.ts';
+import {COMMANDS} from './commands.ts';
 import {EXIT, Failure, tell} from './failure.ts';
 import type {Streams} from './output.ts';
 

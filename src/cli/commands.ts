@@ -2,7 +2,7 @@
  * Every command of the command line, in the order of its help: what it is called and takes. What it does is in a file
  * of its own, which is loaded when it is called, so that each command starts as fast as it can.
  */
-import type {Argument, Option} from 'commander';
+import type {CommandSpec} from './command.ts';
 import {doctor, install, uninstall} from './install-commands.ts';
 import {
   allNamespacesOption,
@@ -15,40 +15,7 @@ import {
   selectorOption,
   watchOption,
 } from './options.ts';
-import type {Streams} from './output.ts';
 import {watchForOption} from './watch-for.ts';
-
-/** A call of a command, after its flags were read. */
-export type Call = {
-  readonly args: readonly string[];
-  /** By the long names, as commander gives them; each command knows the type of its own. */
-  readonly flags: unknown;
-  readonly streams: Streams;
-  /** How the program was called: leasepolicy, or kubectl leasepolicy. */
-  readonly program: string;
-};
-
-/** What the file of a command exports. Returns the exit code, and throws what `failure.ts` can tell. */
-export type CommandModule = {readonly run: (call: Call) => Promise<number>};
-
-export type CommandSpec = {
-  readonly name: string;
-  readonly aliases?: readonly string[];
-  /** One line, for the list of commands. */
-  readonly summary: string;
-  /** What its help says further. */
-  readonly description?: string;
-  /** Lines of the help, without the name of the program. */
-  readonly examples: readonly string[];
-  readonly arguments?: readonly Argument[];
-  /** New ones at each call, as an option belongs to one tree. */
-  readonly options?: () => readonly Option[];
-  /** Reads its own flags: they stay as they are written. */
-  readonly ownFlags?: boolean;
-  /** For programs, and not in the help. */
-  readonly hidden?: boolean;
-  readonly load: () => Promise<CommandModule>;
-};
 
 const LEASE_OUTPUT = () => outputOption('table', 'wide', 'json', 'yaml', 'name');
 

@@ -1,6 +1,7 @@
 /** Answers a shell that completes a command line: a candidate a line, and at the end whether files go there. */
+
+import type {Call} from './command.ts';
 import {commandTree} from './command-line.ts';
-import type {Call} from './commands.ts';
 import {complete} from './complete.ts';
 import {EXIT} from './failure.ts';
 

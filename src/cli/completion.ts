@@ -1,5 +1,5 @@
 /** Prints a script for a shell, which asks the program itself at each completion. */
-import type {Call} from './commands.ts';
+import type {Call} from './command.ts';
 import {EXIT} from './failure.ts';
 
 export const SHELLS = ['bash', 'zsh', 'fish', 'kubectl'] as const;

@@ -19,7 +19,7 @@ import {ApiError} from '../errors.ts';
 import type {ApiClient} from '../runtime/client.ts';
 import {delay} from '../runtime/clock.ts';
 import {type ClusterAccess, withCluster} from './cluster.ts';
-import type {Call} from './commands.ts';
+import type {Call} from './command.ts';
 import {EXIT, Failure} from './failure.ts';
 import {installation, PRODUCT} from './installation.ts';
 import {operatorNamespace} from './operator-namespace.ts';

@@ -10,7 +10,7 @@ import {HEARTBEATS} from '../core/rules.ts';
 import {ApiError} from '../errors.ts';
 import type {ApiClient} from '../runtime/client.ts';
 import {withCluster} from './cluster.ts';
-import type {Call} from './commands.ts';
+import type {Call} from './command.ts';
 import {EXIT, Failure, failureOf} from './failure.ts';
 import {secondsText} from './lease-view.ts';
 import {type Note, notesOf, tellNotes, withSnapshot} from './open-snapshot.ts';

@@ -6,7 +6,7 @@ import type {LeaseView} from '../core/lifetime.ts';
 import {HEARTBEATS} from '../core/rules.ts';
 import {parseSelector} from '../core/selector-text.ts';
 import {withCluster} from './cluster.ts';
-import type {Call} from './commands.ts';
+import type {Call} from './command.ts';
 import {EXIT, Failure} from './failure.ts';
 import {byPlace, leaseColumns, leaseName} from './lease-view.ts';
 import {notesOf, tellNotes, withSnapshot} from './open-snapshot.ts';

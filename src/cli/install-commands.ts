@@ -1,5 +1,5 @@
 /** What the commands are called and take that put LeasePolicy into a cluster, take it away and look after it. */
-import type {CommandSpec} from './commands.ts';
+import type {CommandSpec} from './command.ts';
 import {argument, clusterOptions, notEmpty, option, outputOption, wordsOption} from './options.ts';
 import {PART_NAMES} from './parts.ts';
 

@@ -4,7 +4,7 @@ import type {AnyObject} from '../core/kustomization.ts';
 import {ApiError} from '../errors.ts';
 import {APPLY_PATCH, type ApiClient} from '../runtime/client.ts';
 import {withCluster} from './cluster.ts';
-import type {Call} from './commands.ts';
+import type {Call} from './command.ts';
 import {EXIT, Failure} from './failure.ts';
 import {HOME, installation, nameOf, OPERATOR_BINDING} from './installation.ts';
 import type {ClusterFlags, OutputFlags} from './options.ts';

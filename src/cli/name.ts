@@ -3,7 +3,7 @@ import {isPolicy, rulesOf} from '../core/manifest.ts';
 import type {Rules} from '../core/rules.ts';
 import {type GivenName, meansKind, namesGiven, parseSubject, type Question} from '../core/subject-names.ts';
 import type {SystemRules} from '../core/system-rules.ts';
-import type {Call} from './commands.ts';
+import type {Call} from './command.ts';
 import {EXIT, Failure} from './failure.ts';
 import {type Found, invalidPolicy, readManifests} from './manifests.ts';
 import type {ClusterFlags, FileFlags, OutputFlags} from './options.ts';

@@ -3,7 +3,7 @@ import {type Forecast, forecast} from '../controllers/forecast.ts';
 import type {ActionText} from '../core/action-text.ts';
 import {legible} from '../core/legible.ts';
 import {withCluster} from './cluster.ts';
-import type {Call} from './commands.ts';
+import type {Call} from './command.ts';
 import {EXIT, Failure, failureOf} from './failure.ts';
 import {withSnapshot} from './open-snapshot.ts';
 import type {ClusterFlags, OperatorFlags, OutputFlags} from './options.ts';

@@ -11,7 +11,7 @@ import type {Rules} from '../core/rules.ts';
 import {isSystem, type SystemRules} from '../core/system-rules.ts';
 import type {ApiClient} from '../runtime/client.ts';
 import {withCluster} from './cluster.ts';
-import type {Call} from './commands.ts';
+import type {Call} from './command.ts';
 import {EXIT, Failure} from './failure.ts';
 import {findOperator, operatorOf} from './find-operator.ts';
 import {invalidPolicy, readManifests} from './manifests.ts';

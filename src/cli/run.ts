@@ -1,5 +1,5 @@
 /** Runs the operator, which is a file of its own in the package, as it is much larger than the command line. */
-import type {Call} from './commands.ts';
+import type {Call} from './command.ts';
 
 export async function run({args}: Call): Promise<number> {
   const operator = await import('../operator-process.ts');

@@ -3,7 +3,7 @@ import type {ReadStream, WriteStream} from 'node:tty';
 import {FactFinder} from '../controllers/lease-facts.ts';
 import type {Snapshot} from '../controllers/snapshot.ts';
 import {type ClusterAccess, withCluster} from './cluster.ts';
-import type {Call} from './commands.ts';
+import type {Call} from './command.ts';
 import {EXIT, Failure} from './failure.ts';
 import {notesOf, withSnapshot} from './open-snapshot.ts';
 import type {ClusterFlags, OperatorFlags} from './options.ts';

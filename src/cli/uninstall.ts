@@ -11,7 +11,7 @@ import {
 import {ApiError} from '../errors.ts';
 import type {ApiClient} from '../runtime/client.ts';
 import {withCluster} from './cluster.ts';
-import type {Call} from './commands.ts';
+import type {Call} from './command.ts';
 import {asking, demandTerminal} from './confirm.ts';
 import {EXIT, Failure} from './failure.ts';
 import {installation, PRODUCT} from './installation.ts';
