@@ -3,6 +3,7 @@ import type {RenderedKind} from '../api/objects.ts';
 import type {Plan} from './action.ts';
 import type {AdmissionContext} from './admission/frame.ts';
 import {type AdmissionPart, renderAdmission} from './admission/render.ts';
+import type {ReasonOf} from './condition.ts';
 import {difference, type RenderedView} from './rendered.ts';
 import type {Rules} from './rules.ts';
 
@@ -26,7 +27,11 @@ export type AdmissionObservation = {
 };
 
 /** The condition Enforced. */
-export type Enforced = {status: 'True' | 'False' | 'Unknown'; reason: string; message: string};
+export type Enforced = {
+  status: 'True' | 'False' | 'Unknown';
+  reason: ReasonOf<'Enforced'>;
+  message: string;
+};
 export type AdmissionPlan = Plan & {enforced?: Enforced};
 
 export function planAdmission(observed: AdmissionObservation): AdmissionPlan {

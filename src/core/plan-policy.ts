@@ -3,6 +3,7 @@ import {isDeepStrictEqual} from 'node:util';
 import type {Condition, LeasePolicyStatus, StatusFinding} from '../api/leasepolicy.ts';
 import {GROUP, VERSION} from '../api/objects.ts';
 import {type Plan, sooner} from './action.ts';
+import type {ConditionType, ReasonOf} from './condition.ts';
 import {CONDITION_MOST, legible} from './legible.ts';
 import {LIFETIMES, type Lifetime} from './lifetime.ts';
 import type {Enforced} from './plan-admission.ts';
@@ -17,7 +18,7 @@ export type Acceptance =
   | {accepted: true}
   /** What has to be known first, such as whether a kind is served. */
   | {accepted: undefined; message: string}
-  | {accepted: false; reason: string; message: string};
+  | {accepted: false; reason: ReasonOf<'Accepted'>; message: string};
 
 export type PolicyObservation = {
   readonly policy: string;
@@ -111,6 +112,9 @@ function newest(findings: readonly StatusFinding[]): StatusFinding[] {
 
 type Draft = Pick<Condition, 'type' | 'status' | 'reason' | 'message'>;
 
+/** One that is decided here, and not carried over from the leader before. */
+type Decided<Type extends ConditionType> = Draft & {type: Type; reason: ReasonOf<Type>};
+
 function stamped(
   draft: Draft,
   before: readonly Condition[] | undefined,
@@ -127,7 +131,7 @@ function conditions(observed: PolicyObservation): Draft[] {
   return [accepted(observed), enforced(observed), ready(observed)];
 }
 
-function accepted({acceptance, rules}: PolicyObservation): Draft {
+function accepted({acceptance, rules}: PolicyObservation): Decided<'Accepted'> {
   if (acceptance.accepted === true) {
     return {type: 'Accepted', status: 'True', reason: 'Accepted', message: 'the policy is in force'};
   }
@@ -139,20 +143,25 @@ function accepted({acceptance, rules}: PolicyObservation): Draft {
 }
 
 function enforced({rules, enforced, status}: PolicyObservation): Draft {
-  if (!rules)
-    return {type: 'Enforced', status: 'False', reason: 'NotAccepted', message: 'no version is in force'};
-  if (enforced) return {type: 'Enforced', ...enforced};
+  const decided = (draft: Enforced): Decided<'Enforced'> => ({type: 'Enforced', ...draft});
+  if (!rules) return decided({status: 'False', reason: 'NotAccepted', message: 'no version is in force'});
+  if (enforced) return decided(enforced);
   // As the leader before us has said, until we have looked ourselves.
   const before = status?.conditions.find(each => each.type === 'Enforced');
   if (before) {
     const {type, status: value, reason, message} = before;
     return {type, status: value, reason, message};
   }
-  return {type: 'Enforced', status: 'Unknown', reason: 'Pending', message: 'nothing was looked at yet'};
+  return decided({status: 'Unknown', reason: 'Pending', message: 'nothing was looked at yet'});
 }
 
-function ready(observed: PolicyObservation): Draft {
-  const no = (reason: string, message: string): Draft => ({type: 'Ready', status: 'False', reason, message});
+function ready(observed: PolicyObservation): Decided<'Ready'> {
+  const no = (reason: ReasonOf<'Ready'>, message: string): Decided<'Ready'> => ({
+    type: 'Ready',
+    status: 'False',
+    reason,
+    message,
+  });
   if (observed.acceptance.accepted !== true) return no('NotAccepted', 'see the condition Accepted');
   if (observed.stopped !== undefined) return no('CollectionStopped', observed.stopped);
   if (!observed.settled) return no('Reconciling', 'not every subject has been looked at yet');
