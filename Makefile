@@ -8,7 +8,7 @@ export PATH := $(CURDIR)/node_modules/.bin:$(PATH)
 INSTALLED := node_modules/.package-lock.json
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test fuzz mutations chaos bench crds rules lint-docs chart format build sbom cluster-up cluster-down clean
+.PHONY: help setup demo test fuzz mutations chaos bench crds rules reference lint-docs chart format build sbom cluster-up cluster-down clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -43,6 +43,9 @@ crds: setup ## write crds/ from the schemas in src/api
 
 rules: setup ## write config/monitoring/prometheusrule.yaml from rules.yaml
 	@$(NODE) dev/rules.ts
+
+reference: setup ## write the tables of fields in docs/policy.md from src/api
+	@$(NODE) dev/reference.ts
 
 lint-docs: setup ## write the rules of the linter into docs/check.md
 	@$(NODE) dev/lint-docs.ts

@@ -16,6 +16,7 @@ const CHECKS: readonly Check[] = [
   {name: 'format and lint', command: ['biome', 'check', '--error-on-warnings', '.']},
   {name: 'types', command: ['tsc', '-p', '.']},
   {name: 'crds in step with src/api', command: ['node', 'dev/crds.ts', '--check']},
+  {name: 'docs/policy.md in step with src/api', command: ['node', 'dev/reference.ts', '--check']},
   {name: 'PrometheusRule in step with rules.yaml', command: ['node', 'dev/rules.ts', '--check']},
   {name: 'chart in step with config/', command: ['node', 'dev/chart.ts', '--check']},
   {

@@ -30,21 +30,37 @@ const exemption = Type.Object({
     maxLength: 512,
   }),
   until: Type.Optional(
-    Type.String({format: 'date-time', description: 'The exemption ends at this moment by itself.'}),
+    Type.String({
+      format: 'date-time',
+      description:
+        'The exemption ends at this moment by itself, as 2027-06-30T00:00:00Z; a week before it is the finding ExemptionEnding.',
+    }),
   ),
 });
 
 const durationSeconds = Type.Object(
   {
-    min: Type.Integer({minimum: 1, maximum: 2_147_483_647, default: 1}),
-    max: Type.Integer({minimum: 1, maximum: 2_147_483_647, default: 3600}),
+    min: Type.Integer({
+      description: 'The shortest duration, in seconds.',
+      minimum: 1,
+      maximum: 2_147_483_647,
+      default: 1,
+    }),
+    max: Type.Integer({
+      description: 'The longest duration, in seconds.',
+      minimum: 1,
+      maximum: 2_147_483_647,
+      default: 3600,
+    }),
     action: Type.Optional(
-      choice(ACTIONS, {description: 'What happens to a duration outside of the bounds; default: as names.'}),
+      choice(ACTIONS, {
+        description: 'What happens to a write outside of the bounds; left out: the same as to names.',
+      }),
     ),
   },
   {
     description:
-      'Bounds of spec.leaseDurationSeconds of the Leases of this policy, in seconds. A holder that renews with the duration that it has is let through.',
+      'Bounds of spec.leaseDurationSeconds of the Leases of this policy. A Lease outside of them is a finding, except as a candidate releases it (no holder, 1 second). A holder that renews with the duration that it has is let through.',
     default: {},
     ...rules({
       rule: 'self.min <= self.max',
@@ -54,30 +70,36 @@ const durationSeconds = Type.Object(
 );
 
 const FAILURE = ['Fail', 'Ignore'] as const;
-const failure = (preset: 'Fail' | 'Ignore') => choice(FAILURE, {default: preset});
+const failure = (preset: 'Fail' | 'Ignore', description: string) =>
+  choice(FAILURE, {description, default: preset});
 
 export const enforcement = Type.Object(
   {
     names: choice(ACTIONS, {
       description:
-        'What happens when a Lease is created that no policy allows. Audit: an annotation in the audit log and a finding; Warn: also a warning to the client; Deny: it is refused.',
+        'What happens when a Lease is created that no policy allows. Audit: an annotation in the audit log; Warn: also a warning to the client; Deny: it is refused. Such a Lease is also a finding of every policy that governs its namespace.',
       default: 'Audit',
     }),
     holders: choice(['Off', ...ACTIONS], {
-      description: 'What happens when a Lease of this policy is written by somebody else than its workload.',
+      description:
+        'What happens when a Lease of this policy is written by somebody else than its workload. Off needs quotes in YAML.',
       default: 'Off',
     }),
     durationSeconds,
     failurePolicy: Type.Object(
-      {names: failure('Fail'), durationSeconds: failure('Ignore'), holders: failure('Ignore')},
+      {
+        names: failure('Fail', 'Of a new Lease.'),
+        durationSeconds: failure('Ignore', 'Of a write with another duration.'),
+        holders: failure('Ignore', 'Of a write by somebody else.'),
+      },
       {
         description:
-          'What the API server does under Deny when it can not evaluate a rule. Audit and Warn ignore it.',
+          'What the API server does under Deny when it can not evaluate a rule: Fail refuses the write, Ignore lets it through. Audit and Warn ignore it.',
         default: {},
       },
     ),
     exempt: Type.Array(exemption, {
-      description: 'Leases that no naming rule applies to.',
+      description: 'Leases that no rule of names applies to.',
       default: [],
       maxItems: 256,
     }),
@@ -89,7 +111,7 @@ export const access = Type.Object(
   {
     grant: choice(['None', 'ServiceAccount'], {
       description:
-        'ServiceAccount: the service account of the workload may get, watch, update and patch its one Lease, by a Role and a RoleBinding.',
+        'ServiceAccount: the service account of the workload may get, watch, update and patch its one Lease, by a Role and a RoleBinding. None: it has the rights that it has.',
       default: 'None',
     }),
   },
@@ -112,7 +134,7 @@ export const injection = Type.Object(
   {
     mode: choice(['None', 'Env'], {
       description:
-        'Env: every container of the Pods of the workload is told its Lease in environment variables.',
+        'Env: every container of the Pods of the workload is told its Lease in environment variables. None: it is not told.',
       default: 'None',
     }),
     nameEnv: variable('LEASE_NAME', 'The variable with the name of the Lease.'),

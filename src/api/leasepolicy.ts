@@ -18,7 +18,8 @@ const hash = Type.Object(
         }),
       }),
       {
-        description: 'Parts of the subject that are hashed, in this order, joined by "/".',
+        description:
+          'Parts of the subject that are hashed, in this order, joined by "/": kind, namespace, name, label:KEY.',
         default: ['name'],
         minItems: 1,
         maxItems: 8,
@@ -31,12 +32,12 @@ const hash = Type.Object(
     algorithm: Type.String({description: 'The hash function.', enum: ['SHA256'], default: 'SHA256'}),
     encoding: Type.String({
       description:
-        'Hex; Base32 (lower case, no padding); Safe (hex digits as bcdfghjkmnpqrstv: no vowels, no look-alikes).',
+        'How the hash is written. Hex: 0-9a-f; Base32: a-z2-7, lower case, no padding; Safe: hex digits as bcdfghjkmnpqrstv, without vowels and look-alikes.',
       enum: ['Hex', 'Base32', 'Safe'],
       default: 'Hex',
     }),
     length: Type.Integer({
-      description: 'Characters of the encoded hash that are used.',
+      description: 'Characters of the written hash that are used; at most 52 in Base32.',
       minimum: 6,
       maximum: 64,
       default: 10,
@@ -55,7 +56,7 @@ const hash = Type.Object(
 const naming = Type.Object(
   {
     prefix: Type.String({
-      description: 'The product, the variable {prefix} of the template.',
+      description: 'The product: a DNS label, the variable {prefix} of the template.',
       maxLength: 63,
       ...rules({
         rule: `self.matches('${DNS_LABEL}')`,
@@ -63,7 +64,8 @@ const naming = Type.Object(
       }),
     }),
     template: Type.String({
-      description: 'Variables: {prefix} {namespace} {kind} {name} {label:KEY} {hash}.',
+      description:
+        'The name of the Lease, with the variables {prefix} {namespace} {kind} {name} {label:KEY} {hash}. One that could give two subjects one name is refused.',
       maxLength: 512,
       default: '{prefix}-{hash}',
       ...rules(
@@ -95,7 +97,8 @@ const naming = Type.Object(
 const lease = Type.Object(
   {
     namespace: Type.String({
-      description: 'Namespace of the Leases; empty: that of the workload.',
+      description:
+        'Namespace of the Leases; empty: that of the workload. If set, hash.of must contain namespace. Not kube-node-lease.',
       maxLength: 63,
       default: '',
       ...rules(
@@ -109,13 +112,18 @@ const lease = Type.Object(
         },
       ),
     }),
-    create: Type.Boolean({description: 'Create a Lease that is missing.', default: true}),
+    create: Type.Boolean({
+      description: 'Create a Lease that is missing; else it is the finding MissingLease.',
+      default: true,
+    }),
     adopt: Type.Boolean({
-      description: 'Label and register a Lease that already has the right name.',
+      description:
+        'Label a Lease that already has the right name, and count it as our own. Its record is left as it is.',
       default: true,
     }),
     durationSeconds: Type.Integer({
-      description: 'spec.leaseDurationSeconds of a Lease that we create, in seconds.',
+      description:
+        'spec.leaseDurationSeconds of a Lease that we create, in seconds. Candidates write their own later.',
       minimum: 1,
       maximum: 86_400,
       default: 15,
@@ -137,26 +145,26 @@ const garbageCollection = Type.Object(
   {
     mode: Type.String({
       description:
-        'Off; Report: findings only; Managed: delete what we made or adopted; All: also others that bear the names of the policy.',
+        'Off and Report: nothing is deleted, there are findings only; Managed: what we made or adopted is deleted; All: also others that bear names of the policy, for which the template needs {prefix} or {hash}, and what nodes and components leave behind. Off needs quotes in YAML.',
       enum: ['Off', 'Report', 'Managed', 'All'],
       default: 'Managed',
     }),
     ttlSeconds: Type.Integer({
       description:
-        'How long a Lease has had no living subject and no renewal before it is deleted, in seconds.',
+        'How long a Lease has had no living subject and no renewal before it is deleted, in seconds. At least lease.durationSeconds.',
       minimum: 1,
       maximum: 31_536_000,
       default: 3600,
     }),
     maxPerMinute: Type.Integer({
-      description: 'Deletions per minute, also across changes of the leader.',
+      description: 'Deletions per minute of this policy, counted across changes of our leader.',
       minimum: 1,
       maximum: 100_000,
       default: 60,
     }),
     maxPercent: Type.Integer({
       description:
-        'Share of the Leases of the policy, rounded up, that one pass may delete; above it nothing is deleted and Ready is False.',
+        'Share of the Leases of the policy, rounded up, that may fall due within a minute; a set of buckets that was replaced counts as one. Above it nothing is deleted, and Ready is False with the reason CollectionStopped until the selectors are corrected or this is raised.',
       minimum: 1,
       maximum: 100,
       default: 25,
@@ -244,39 +252,49 @@ export const leasePolicySpecSchema = Type.Object(
 );
 
 const condition = Type.Object({
-  type: Type.String({maxLength: 316}),
-  status: Type.String({enum: ['True', 'False', 'Unknown']}),
-  reason: Type.String({maxLength: 1024}),
-  message: Type.String({maxLength: 32_768}),
-  lastTransitionTime: Type.String({format: 'date-time'}),
-  observedGeneration: Type.Optional(Type.Integer()),
+  type: Type.String({description: 'Accepted, Enforced or Ready.', maxLength: 316}),
+  status: Type.String({
+    description: 'Whether it holds; Unknown while that is being found out.',
+    enum: ['True', 'False', 'Unknown'],
+  }),
+  reason: Type.String({description: 'Why, as one word of a closed set.', maxLength: 1024}),
+  message: Type.String({description: 'Why, as a sentence.', maxLength: 32_768}),
+  lastTransitionTime: Type.String({
+    format: 'date-time',
+    description: 'When the status was another one last.',
+  }),
+  observedGeneration: Type.Optional(Type.Integer({description: 'The metadata.generation that it is about.'})),
 });
 
 const finding = Type.Object({
   reason: Type.String({description: 'One of the closed set of findings.'}),
   object: Type.String({description: 'Kind/namespace/name of what it is about.'}),
-  message: Type.String(),
-  since: Type.String({format: 'date-time'}),
+  message: Type.String({description: 'What is wrong, and what to do.'}),
+  since: Type.String({format: 'date-time', description: 'When it was found.'}),
 });
 
 /** What the operator reports. Counts are exact; lists are bounded. */
 export const leasePolicyStatusSchema = Type.Object(
   {
-    observedGeneration: Type.Integer(),
+    observedGeneration: Type.Integer({description: 'The metadata.generation that this status is about.'}),
     subjectsKind: Type.String({description: 'The kinds of the subjects, for kubectl get.'}),
     conditions: Type.Array(condition, {
+      description:
+        'Accepted: the spec is in force; if False, the version that was accepted last stays in force. Enforced: the API server checks all that the spec asks for. Ready: every subject has its Lease, and no collection is stopped.',
       maxItems: 8,
       'x-kubernetes-list-type': 'map',
       'x-kubernetes-list-map-keys': ['type'],
     }),
-    subjects: Type.Integer({description: 'Workloads that the policy selects.'}),
+    subjects: Type.Integer({
+      description: 'Workloads or nodes that the policy selects, API servers, or components that it lists.',
+    }),
     leases: Type.Object(
       {
-        total: Type.Integer(),
+        total: Type.Integer({description: 'All of them.'}),
         unclaimed: Type.Integer({description: 'Made by us and never held.'}),
-        held: Type.Integer(),
-        expired: Type.Integer(),
-        released: Type.Integer(),
+        held: Type.Integer({description: 'Renewed by a holder.'}),
+        expired: Type.Integer({description: 'Not renewed for its duration.'}),
+        released: Type.Integer({description: 'Given up by its holder.'}),
         orphaned: Type.Integer({description: 'Held by nobody, and the subject is gone or has another name.'}),
         unknown: Type.Integer({description: 'Not understood, and never touched.'}),
       },
@@ -285,20 +303,26 @@ export const leasePolicyStatusSchema = Type.Object(
     violations: Type.Integer({description: 'Number of findings, exact.'}),
     findings: Type.Array(finding, {description: 'The newest 20 findings.', maxItems: 20}),
     lastGarbageCollection: Type.Optional(
-      Type.Object({
-        time: Type.String({format: 'date-time'}),
-        deleted: Type.Integer({description: 'Leases that the last pass set out to delete.'}),
-        kept: Type.Integer({description: 'Garbage that the last pass left for later.'}),
-        windowStart: Type.String({
-          format: 'date-time',
-          description: 'Start of the minute that maxPerMinute counts.',
-        }),
-        windowDeleted: Type.Integer({description: 'Deletions begun since windowStart.'}),
-      }),
+      Type.Object(
+        {
+          time: Type.String({format: 'date-time', description: 'When it was.'}),
+          deleted: Type.Integer({description: 'Leases that the last pass set out to delete.'}),
+          kept: Type.Integer({description: 'Garbage that the last pass left for later.'}),
+          windowStart: Type.String({
+            format: 'date-time',
+            description: 'Start of the minute that maxPerMinute counts.',
+          }),
+          windowDeleted: Type.Integer({description: 'Deletions begun since windowStart.'}),
+        },
+        {description: 'The last pass that set out to delete something.'},
+      ),
     ),
     lastAccepted: Type.Optional(
       Type.Object(
-        {generation: Type.Integer(), spec: Type.String({description: 'The accepted spec as JSON.'})},
+        {
+          generation: Type.Integer({description: 'Its metadata.generation.'}),
+          spec: Type.String({description: 'The accepted spec as JSON.'}),
+        },
         {description: 'The version that is in force.'},
       ),
     ),

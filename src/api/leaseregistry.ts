@@ -18,7 +18,7 @@ const retiredEntry = Type.Object({
 export const leaseRegistrySpecSchema = Type.Object(
   {
     names: Type.Record(Type.String(), nameEntry, {
-      description: 'Lease name to its subject.',
+      description: 'The names that are allowed here: of each Lease its policy and its subject.',
       default: {},
     }),
     subjects: Type.Record(Type.String(), Type.Record(Type.String(), Type.String()), {
@@ -26,9 +26,9 @@ export const leaseRegistrySpecSchema = Type.Object(
         'Subject to its Lease name, by policy; namespace/name when the Lease is in another namespace. Empty for a workload that no policy selects, where Pods wait for the names of the others.',
       default: {},
     }),
-    exempt: Type.Array(Type.String(), {description: 'Lease names that no rule applies to.', default: []}),
+    exempt: Type.Array(Type.String(), {description: 'Names of Leases that are exempt here.', default: []}),
     exemptUntil: Type.Record(Type.String(), Type.String(), {
-      description: 'When an exemption ends, for those that do.',
+      description: 'When an exemption ends by itself, for those that do.',
       default: {},
     }),
     allowed: Type.String({

@@ -5,15 +5,28 @@ import {DNS_LABEL, rules} from './schema.ts';
 const labelSelector = (description: string) =>
   Type.Object(
     {
-      matchLabels: Type.Optional(Type.Record(Type.String(), Type.String(), {maxProperties: 64})),
+      matchLabels: Type.Optional(
+        Type.Record(Type.String(), Type.String(), {
+          description: 'Labels that it has, with these values.',
+          maxProperties: 64,
+        }),
+      ),
       matchExpressions: Type.Optional(
         Type.Array(
           Type.Object({
-            key: Type.String({minLength: 1, maxLength: 317}),
-            operator: Type.String({enum: ['In', 'NotIn', 'Exists', 'DoesNotExist']}),
-            values: Type.Optional(Type.Array(Type.String({maxLength: 63}), {maxItems: 100})),
+            key: Type.String({description: 'The label.', minLength: 1, maxLength: 317}),
+            operator: Type.String({
+              description: 'What holds for the label.',
+              enum: ['In', 'NotIn', 'Exists', 'DoesNotExist'],
+            }),
+            values: Type.Optional(
+              Type.Array(Type.String({maxLength: 63}), {
+                description: 'The values of In and NotIn.',
+                maxItems: 100,
+              }),
+            ),
           }),
-          {maxItems: 64},
+          {description: 'What else holds for its labels: all of these.', maxItems: 64},
         ),
       ),
     },
@@ -50,7 +63,8 @@ const kindRef = Type.Object(
 const workloads = Type.Object(
   {
     kinds: Type.Array(kindRef, {
-      description: 'Kinds whose objects are subjects. Each kind may stand here once.',
+      description:
+        'Kinds whose objects are subjects; each kind once. Deployment, StatefulSet and DaemonSet work as installed; for any other kind grant the operator get, list and watch. Not a Secret: the operator reads none.',
       default: [{apiVersion: 'apps/v1', kind: 'Deployment'}],
       minItems: 1,
       maxItems: 16,
@@ -62,11 +76,18 @@ const workloads = Type.Object(
     ),
     selector: labelSelector('Labels of the workloads; empty selects all.'),
   },
-  {description: 'Workloads, each of which has one Lease.'},
+  {
+    description:
+      'Workloads, each of which has one Lease. A workload is in the policy by these selectors alone.',
+  },
 );
 
 const nodes = Type.Object(
-  {selector: labelSelector('Labels of the nodes; empty selects all.')},
+  {
+    selector: labelSelector(
+      'Labels of the nodes; empty selects all. What is left of a node that is gone is judged by policies that select all, as nobody knows its labels.',
+    ),
+  },
   {description: 'Nodes, each of which renews the Lease of its name in kube-node-lease as its heartbeat.'},
 );
 
