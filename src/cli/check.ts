@@ -1,7 +1,7 @@
 /** Lints manifests without a cluster: Leases, the rights on them, and how programs elect their leaders. */
 import {LINT_RULES} from '../core/lint/lint.ts';
 import {textOfObject} from '../core/lint/object.ts';
-import {type LintRule, SEVERITIES} from '../core/lint/rule.ts';
+import {type LintRule, pageOf, SEVERITIES} from '../core/lint/rule.ts';
 import type {Call} from './command.ts';
 import {EXIT, Failure} from './failure.ts';
 import {junitText} from './junit.ts';
@@ -146,6 +146,7 @@ function explain({id, severity, title, why, bad, good}: LintRule, streams: Strea
       why,
       `${strong('Told of:')}\n\n${indented(bad)}`,
       `${strong('Right:')}\n\n${indented(good)}`,
+      `See ${pageOf({id})}.`,
     ].join('\n\n'),
   );
   streams.stdout.write('\n');

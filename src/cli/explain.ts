@@ -173,8 +173,12 @@ function renewalLine({renewTime, renewedSecondsAgo, durationSeconds}: LeaseFacts
   return `${renewTime} (${durationText(renewedSecondsAgo)} ago, ${lasting})`;
 }
 
-const findingLines = ({findings}: LeaseFacts): [string, ...string[]] =>
-  withNone(findings.map(({policy, reason, message}) => `${reason} (${policy}): ${legible(message, 1024)}`));
+function findingLines({findings}: LeaseFacts): [string, ...string[]] {
+  const lines = findings.map(
+    ({policy, reason, message}) => `${reason} (${policy}): ${legible(message, 1024)}`,
+  );
+  return withNone(lines.length === 0 ? [] : [...lines, 'docs/findings.md says what to do']);
+}
 
 const actionLines = (actions: Explanation['actions']): [string, ...string[]] =>
   withNone(

@@ -4,7 +4,7 @@ import path from 'node:path';
 import {pathToFileURL} from 'node:url';
 import {LINT_RULES} from '../core/lint/lint.ts';
 import {textOfObject} from '../core/lint/object.ts';
-import type {LintRule, Severity} from '../core/lint/rule.ts';
+import {type LintRule, pageOf, type Severity} from '../core/lint/rule.ts';
 import {PRODUCT_VERSION} from '../version.ts';
 import {jsonText} from './output.ts';
 import type {PlacedFinding, Report} from './report.ts';
@@ -40,7 +40,7 @@ const ruleOf = ({id, severity, title, why, bad, good}: LintRule) => ({
   shortDescription: {text: title},
   fullDescription: {text: why},
   help: {
-    text: `${why} See docs/check.md.`,
+    text: `${why} See ${pageOf({id})}.`,
     markdown: `${why}\n\nTold of:\n\n\`\`\`yaml\n${bad}\n\`\`\`\n\nRight:\n\n\`\`\`yaml\n${good}\n\`\`\``,
   },
   defaultConfiguration: {level: LEVELS[severity]},

@@ -208,6 +208,7 @@ test('a rule is explained with its examples', async t => {
     const {code, stdout} = await call(['check', '--explain', id.toLowerCase()]);
     t.is(code, 0);
     t.true(stdout.startsWith(`${id} (`) && stdout.includes(title) && stdout.includes(why), id);
+    t.true(stdout.endsWith(`\n\nSee docs/check.md#${id.toLowerCase()}.\n`), id);
   }
 });
 

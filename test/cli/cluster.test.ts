@@ -207,6 +207,8 @@ test('explain tells when an orphan is deleted: by who has watched, and by who st
   // The ttl of an hour counts from the mark; the Lease itself lasts 15 seconds.
   t.true(Math.abs(Date.parse(fate.due) - Date.parse(mark) - 3600_000) < 2_000, fate.due);
   t.is(fate.notBefore, fate.due);
+  const {stdout: text} = await on(t, [...others, orphan], 'explain', WEB);
+  t.regex(text, /^Findings: {5}OrphanedLease \(payments\): .+\n {14}docs\/findings\.md says what to do$/m);
 });
 
 test('plan lists what would be done, and has the exit code 2', async t => {

@@ -22,6 +22,9 @@ export type LintRule = {
   readonly find: (bundle: Bundle) => Iterable<Remark>;
 };
 
+/** Where the docs tell of it. */
+export const pageOf = ({id}: Pick<LintRule, 'id'>) => `docs/check.md#${id.toLowerCase()}`;
+
 /** What a rule has to say. */
 export type Remark = {
   readonly object: LintObject;
