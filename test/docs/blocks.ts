@@ -9,12 +9,14 @@ export type Block = {
   line: number;
   language: string;
   text: string;
-  /** Why it is not run, from a comment `<!-- not run: ... -->` on the line before. */
+  /** What is done first that no reader has to do, from comments `<!-- before: ... -->` above it. */
+  before: string[];
+  /** Why it is not run, from a comment `<!-- not run: ... -->` above it. */
   notRun?: string;
 };
 
 const FENCE = /^```(\w*)$/;
-const NOT_RUN = /^<!-- not run: (.+) -->$/;
+const COMMENT = /^<!-- (not run|before): (.+) -->$/;
 
 export async function pages(): Promise<string[]> {
   const docs = (await readdir(path.join(ROOT, 'docs'))).filter(name => name.endsWith('.md')).sort();
@@ -29,12 +31,19 @@ export async function blocksOf(page: string): Promise<Block[]> {
     if (language === undefined) continue;
     const end = lines.indexOf('```', at + 1);
     if (end < 0) throw new Error(`${page}:${at + 1}: the block has no end`);
-    const reason = NOT_RUN.exec(lines[at - 1] ?? '')?.[1];
     const text = lines.slice(at + 1, end).join('\n');
-    blocks.push({page, line: at + 1, language, text, ...(reason === undefined ? {} : {notRun: reason})});
+    blocks.push({page, line: at + 1, language, text, ...commentsAbove(lines, at)});
     at = end;
   }
   return blocks;
+}
+
+function commentsAbove(lines: readonly string[], at: number): Pick<Block, 'before' | 'notRun'> {
+  const [, what, said = ''] = COMMENT.exec(lines[at - 1] ?? '') ?? [];
+  if (what === undefined) return {before: []};
+  const {before, notRun} = commentsAbove(lines, at - 1);
+  if (what === 'before') return {before: [...before, said], ...(notRun === undefined ? {} : {notRun})};
+  return {before, notRun: said};
 }
 
 /** Commands to type: a block of sh, or what stands behind `$ ` with what is printed. */
@@ -54,11 +63,22 @@ export function stepsOf({language, text}: Block): Step[] {
     });
 }
 
-const words = (text: string) => text.trim().split(/\s+/).join(' ');
+/** What differs from run to run, and a word for it: the parts of a Pod's name and of a holder's that are drawn by lot, times and ages. */
+const FLEETING: readonly (readonly [RegExp, string])[] = [
+  [/(?<![0-9a-f])[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}(?![0-9a-f])/g, 'UUID'],
+  [/-[0-9a-z]{8,10}-[0-9a-z]{5}(?![0-9a-z])/g, '-POD'],
+  [/\b\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z/g, 'TIME'],
+  [/\b(\d+[dhms])+\b/g, 'AGE'],
+  [/\bnode-\d{6}\b/g, 'node-N'],
+];
+
+const lasting = (text: string) =>
+  FLEETING.reduce((rest, [pattern, word]) => rest.replaceAll(pattern, word), text);
+const words = (text: string) => lasting(text).trim().split(/\s+/).join(' ');
 
 /**
- * Whether the page shows what is printed: of a table the head, as ages and names of Pods differ from run to run, of
- * everything else every word; `...` stands for any text.
+ * Whether the page shows what is printed: of a table the head, as its rows come from what was done before, of everything
+ * else every word that does not differ from run to run; `...` stands for any text.
  */
 export function agrees(shown: string, printed: string): boolean {
   const [head = ''] = shown.split('\n');

