@@ -130,8 +130,15 @@ async function read(t: ExecutionContext, desk: Desk, page: string): Promise<void
 
 /** Pages that a reader follows on one cluster, one after the other. */
 const JOURNEYS: readonly (readonly string[])[] = [
-  ['docs/quick-start.md', 'README.md', 'docs/naming.md', 'docs/enforcement.md', 'docs/findings.md'],
-  ['docs/cli.md', 'docs/check.md'],
+  [
+    'docs/quick-start.md',
+    'README.md',
+    'docs/policy.md',
+    'docs/naming.md',
+    'docs/enforcement.md',
+    'docs/findings.md',
+  ],
+  ['docs/cli.md', 'docs/check.md', 'docs/election.md'],
   ['docs/install.md', 'docs/operations.md'],
   ['docs/cli-install.md'],
   ['docs/helm.md'],
