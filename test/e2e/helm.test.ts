@@ -232,7 +232,7 @@ async function nextChart(t: ExecutionContext): Promise<string> {
   await cp(CHART, folder, {recursive: true});
   await replaceIn(path.join(folder, 'Chart.yaml'), /^version: .*$/m, 'version: 0.2.0');
   const crd = path.join(folder, 'files', 'crds', 'leasepolicies.yaml');
-  await replaceIn(crd, /The product, the variable/, 'In the next release the product, the variable');
+  await replaceIn(crd, /The product: a DNS label/, 'In the next release the product: a DNS label');
   return folder;
 }
 
