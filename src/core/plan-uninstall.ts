@@ -1,5 +1,5 @@
 /** Decides what an uninstallation removes, in which order, and what it keeps. */
-import {GROUP, type Lease} from '../api/objects.ts';
+import {ANNOTATIONS, GROUP, LABELS, type Lease} from '../api/objects.ts';
 import {excerpt} from './legible.ts';
 import {isHeldByUs} from './lifetime.ts';
 
@@ -120,14 +120,29 @@ export function thingText({apiVersion, kind, namespace, name}: Omit<Thing, 'uid'
 
 const kept = (thing: Thing, because: string): Kept => ({thing: thingText(thing), because});
 
-const isOwn = (
-  {metadata}: Lease,
-  {namespace, ownLease}: Pick<UninstallObservation, 'namespace' | 'ownLease'>,
-) => metadata.namespace === namespace && metadata.name === ownLease;
+/**
+ * The Lease of its election, and those that policies have given the operator's own Deployment, which never takes them:
+ * with the Deployment their product is gone.
+ */
+function isOwn({metadata, spec}: Lease, {namespace, ownLease}: UninstallObservation): boolean {
+  if (metadata.namespace !== namespace) return false;
+  const isOfOperator =
+    metadata.labels?.[LABELS.origin] === 'created' &&
+    metadata.annotations?.[ANNOTATIONS.subject] === `Deployment/${PRODUCT}` &&
+    !spec?.holderIdentity;
+  return metadata.name === ownLease || isOfOperator;
+}
 
-function ownLeases({home, ownLease}: UninstallObservation): readonly Thing[] {
+function ownNames(observed: UninstallObservation): ReadonlySet<string> {
+  const made = observed.leases.filter(lease => isOwn(lease, observed));
+  return new Set([observed.ownLease, ...made.map(({metadata}) => metadata.name)]);
+}
+
+function ownLeases(observed: UninstallObservation): readonly Thing[] {
+  const {home} = observed;
   if ('unknown' in home) return [];
-  return home.filter(({kind, name}) => kind === 'Lease' && name === ownLease);
+  const names = ownNames(observed);
+  return home.filter(({kind, name}) => kind === 'Lease' && names.has(name));
 }
 
 /** Its holder may be any text. */
@@ -141,7 +156,7 @@ function keptLease({metadata, spec = {}}: Lease): Kept {
     return {thing, because};
   }
   if (holder !== '') return {thing, because: `its holder is ${excerpt(holder)}`};
-  const [kind = '', ...rest] = (annotations?.[`${GROUP}/subject`] ?? '').split('/');
+  const [kind = '', ...rest] = (annotations?.[ANNOTATIONS.subject] ?? '').split('/');
   const [place, workload] = rest.length > 1 ? rest : [namespace, rest[0]];
   const way = workload ? `--leases-of ${excerpt(`${place}/${kind}/${workload}`)}` : 'kubectl delete';
   return {thing, because: `nobody holds it, and its product may come back; ${way} removes it`};
@@ -157,14 +172,15 @@ function homeOf(observed: UninstallObservation, ours: readonly Thing[]): Home {
   const {home, rendered} = observed;
   if ('unknown' in home) return stays(`what is in it is not known (${home.unknown})`);
   const known = new Set([...ours, ...rendered, ...observed.registries].map(({uid}) => uid));
-  const strangers = home.filter(thing => !known.has(thing.uid) && !comesByItself(thing, observed));
+  const names = ownNames(observed);
+  const strangers = home.filter(thing => !known.has(thing.uid) && !comesByItself(thing, names));
   if (strangers.length === 0) return {removals: [namespace], kept: []};
   const [first, ...more] = strangers.map(({kind, name}) => `${kind} ${name}`);
   return stays(`others are in it: ${first}${more.length > 0 ? ` and ${more.length} more` : ''}`);
 }
 
 /** What Kubernetes puts into each namespace, and what the operator's Deployment and its Lease bring with them. */
-function comesByItself({kind, name, labels, apiVersion}: Thing, {ownLease}: UninstallObservation): boolean {
+function comesByItself({kind, name, labels, apiVersion}: Thing, own: ReadonlySet<string>): boolean {
   switch (kind) {
     case 'Event':
     case 'PodMetrics':
@@ -175,7 +191,7 @@ function comesByItself({kind, name, labels, apiVersion}: Thing, {ownLease}: Unin
       return name === 'default';
     case 'Lease':
     case 'LeaseCandidate':
-      return name === ownLease || apiVersion !== 'coordination.k8s.io/v1';
+      return own.has(name) || apiVersion !== 'coordination.k8s.io/v1';
     case 'Pod':
     case 'ReplicaSet':
     case 'Endpoints':

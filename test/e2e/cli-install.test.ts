@@ -163,7 +163,8 @@ test('policies may stay, but not while an operator elsewhere makes anew what is 
   const {code, stdout, stderr} = await cli('uninstall', '--yes', '--keep-policies');
   t.is(code, 0, stderr);
   t.regex(stdout, /payments stays: you keep the policies/);
-  t.deepEqual(await ours(stage), [
+  t.deepEqual((await ours(stage)).sort(), [
+    'APIService//v1alpha1.leasepolicy.dev',
     'CustomResourceDefinition//leasepolicies.leasepolicy.dev',
     'LeasePolicy//payments',
   ]);
