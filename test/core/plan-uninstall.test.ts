@@ -147,6 +147,22 @@ test('every Lease of a workload stays, and the line says why', t => {
   );
 });
 
+test('a Lease that a policy gave the operator itself goes with it, unless somebody has taken it', t => {
+  const home = [thing('coordination.k8s.io/v1', 'Lease', 'all-1', {namespace: SYSTEM, labels: {}})];
+  const given = (holder: string) => {
+    const made = lease('all-1', holder, SYSTEM, 'Deployment/leasepolicy');
+    Object.assign(made.metadata, {labels: {'leasepolicy.dev/origin': 'created'}});
+    return planUninstall(observed({home, leases: [made]}), true);
+  };
+  t.deepEqual(kinds(given('').removals).slice(-2), ['Lease', 'Namespace']);
+  t.deepEqual(given('').kept, []);
+  t.false(kinds(given('x').removals).includes('Namespace'));
+  t.deepEqual(
+    given('x').kept.map(({because}) => because),
+    ['others are in it: Lease all-1', 'its holder is x'],
+  );
+});
+
 test("of a cluster without it nothing is removed, and a ClusterRole that lends a kind is its maker's", t => {
   const lent = [thing(RBAC, 'ClusterRole', 'rollouts', {labels: {}})];
   const nothing = {policies: [], rendered: [], registries: [], installed: [], home: []};
