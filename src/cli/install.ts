@@ -6,6 +6,7 @@ import {APPLY_PATCH, type ApiClient} from '../runtime/client.ts';
 import {withCluster} from './cluster.ts';
 import type {Call} from './command.ts';
 import {EXIT, Failure} from './failure.ts';
+import {demandNoRelease} from './helm-release.ts';
 import {HOME, installation, nameOf, OPERATOR_BINDING} from './installation.ts';
 import type {ClusterFlags, OutputFlags} from './options.ts';
 import {jsonText, type Streams, yamlText} from './output.ts';
@@ -50,6 +51,7 @@ type Applied = {object: string; namespace?: string; done: 'created' | 'configure
 /** Everything that can be refused is asked for before the first write. */
 async function install(installing: Installing): Promise<void> {
   const {objects, flags, streams, client, program} = installing;
+  await demandNoRelease(client, 'upgrade');
   const resources = new Resources(client);
   const notes = await missingParts(client, resources);
   const targets = await targetsOf(installing, resources);

@@ -14,6 +14,7 @@ import {withCluster} from './cluster.ts';
 import type {Call} from './command.ts';
 import {asking, demandTerminal} from './confirm.ts';
 import {EXIT, Failure} from './failure.ts';
+import {demandNoRelease} from './helm-release.ts';
 import {installation, PRODUCT} from './installation.ts';
 import {removeLeasesOf} from './leases-of.ts';
 import {operatorNamespace} from './operator-namespace.ts';
@@ -54,7 +55,8 @@ export async function run({flags: given, streams}: Call): Promise<number> {
 }
 
 async function uninstall(uninstalling: Uninstalling): Promise<void> {
-  const {flags, streams} = uninstalling;
+  const {client, flags, streams} = uninstalling;
+  await demandNoRelease(client, 'uninstall');
   const observed = await observe(uninstalling);
   if (flags.yes || flags.print) {
     const plan = planUninstall(observed, !flags.keepPolicies);
