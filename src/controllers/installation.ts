@@ -1,6 +1,6 @@
 /** The ClusterRole of the installation, with which everything that is enforced goes. */
 import type {KubeObject} from '../api/objects.ts';
-import type {Owner} from '../core/rendered.ts';
+import type {Owner, RenderedView} from '../core/rendered.ts';
 import {keyOf} from '../runtime/informer.ts';
 import {type Row, Store} from '../runtime/store.ts';
 import type {WatchRequest} from './watch-request.ts';
@@ -13,6 +13,7 @@ export class Installation {
   readonly store: Store<InstallationRow>;
   /** Empty for an operator that runs without an installation, such as one on a desk. */
   readonly name: string;
+  #supposedUid: string | undefined;
 
   constructor(name: string, onChange: () => void) {
     this.name = name;
@@ -29,8 +30,18 @@ export class Installation {
   }
 
   get owner(): Owner | undefined {
+    const uid = this.#row?.uid ?? this.#supposedUid;
     const apiVersion = `${KIND.group}/${KIND.version}`;
-    return this.#row && {apiVersion, kind: 'ClusterRole', name: this.name, uid: this.#row.uid};
+    return uid === undefined ? undefined : {apiVersion, kind: 'ClusterRole', name: this.name, uid};
+  }
+
+  /** For who only looks, and may read no ClusterRole: the owner that bindings have, if it is not their policy. */
+  suppose(bindings: Iterable<RenderedView>, uidOf: (policy: string) => string | undefined): void {
+    for (const {policy = '', ownerUids} of bindings) {
+      const ofPolicy = uidOf(policy);
+      const [other] = ofPolicy === undefined ? [] : ownerUids.filter(uid => uid !== ofPolicy);
+      this.#supposedUid ??= other;
+    }
   }
 
   /** What has to be watched, if anything: this one by its name, as the operator may read no other. */

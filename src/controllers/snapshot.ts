@@ -101,6 +101,7 @@ export class Snapshot {
     await this.#ready.promise;
     const {username, usualName} = this.#options.operator;
     this.world.username = username ?? this.#renderedFor() ?? usualName;
+    this.#findInstallation();
     this.#firstSeenMs = systemClock.monotonicMs();
   }
 
@@ -130,6 +131,12 @@ export class Snapshot {
 
   now(): Now {
     return systemClock.now();
+  }
+
+  #findInstallation(): void {
+    const {installation, policies, rendered} = this.world;
+    for (const kind of ['ValidatingAdmissionPolicyBinding', 'MutatingAdmissionPolicyBinding'] as const)
+      installation.suppose(rendered.stores[kind].values(), policy => policies.get(policy)?.uid);
   }
 
   #renderedFor(): string | undefined {

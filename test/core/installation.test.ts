@@ -5,7 +5,8 @@ import {admissionController} from '../../src/controllers/admission.ts';
 import type {PolicyRow} from '../../src/controllers/project.ts';
 import {World} from '../../src/controllers/world.ts';
 import {renderAdmission} from '../../src/core/admission/render.ts';
-import {admissionContext, idleWorld, now, only, policy} from '../support/builders.ts';
+import type {RenderedView} from '../../src/core/rendered.ts';
+import {admissionContext, idleWorld, now, only, policy, served} from '../support/builders.ts';
 
 const NAME = 'leasepolicy-operator';
 
@@ -105,4 +106,34 @@ test('who owns the bindings changes nothing else of what is rendered', t => {
   const contents = (context = admissionContext()) =>
     renderAdmission(rules, context).map(({objects}) => objects.map(({owner: _, ...rest}) => rest));
   t.deepEqual(contents(admissionContext({installation})), contents());
+});
+
+test('who only looks takes the owner that bindings have for the installation, and would write nothing', t => {
+  const given = installed('');
+  const installation = {
+    apiVersion: 'rbac.authorization.k8s.io/v1',
+    kind: 'ClusterRole',
+    name: NAME,
+    uid: 'r',
+  };
+  const rules = given.world.rules.get('payments');
+  if (!rules) throw new Error('the policy is not in force');
+  const owner = {apiVersion: 'leasepolicy.dev/v1alpha1', kind: 'LeasePolicy', name: 'payments', uid: 'p'};
+  const operator = {username: '', namespace: 'leasepolicy-system'};
+  const views = renderAdmission(rules, {owner, installation, operator, governsSystem: false})
+    .flatMap(({objects}) => objects)
+    .map(each => served(each));
+  for (const view of views) given.world.rendered.stores[view.kind].putWritten(view);
+  t.is(applied(given).length, views.filter(({kind}) => kind.endsWith('Binding')).length);
+
+  given.world.installation.suppose(views, () => 'p');
+  t.deepEqual(applied(given), []);
+});
+
+test('bindings that their policy owns, or one that is gone, tell of no installation', t => {
+  const {world} = installed('');
+  const view = {ownerUids: ['p'], policy: 'payments'} as unknown as RenderedView;
+  world.installation.suppose([view], () => 'p');
+  world.installation.suppose([view], () => undefined);
+  t.is(world.installation.owner, undefined);
 });

@@ -4,6 +4,7 @@ import {tmpdir} from 'node:os';
 import path from 'node:path';
 import test, {type ExecutionContext} from 'ava';
 import {startCluster} from '../../dev/controlplane/cluster.ts';
+import {run} from '../../dev/controlplane/process.ts';
 import {type Program, ROOT} from '../../dev/programs.ts';
 import {ownLeaseName} from '../../src/config.ts';
 import {accountsOf, startLeaderAs} from '../support/accounts.ts';
@@ -42,6 +43,7 @@ test.serial(
     await stage.apply(STRICT);
     await inForce(stage);
     await worksForAProduct(t, stage);
+    await eventually('a plan finds nothing to do', () => plansNothing(stage), 60_000);
 
     const {metadata} = await object(stage, 'leasepolicy/strict');
     const upgrade = releaseFlags({chart: await nextChart(t), set: {'systemPolicies.enabled': true}});
@@ -281,6 +283,15 @@ spec:
           args:
             - --leader-election-id={{ include "leasepolicy.leaseName" (dict "prefix" "strict" "name" .Release.Name) }}
 `;
+
+/** By the command line, which has to find out whose the bindings are. */
+async function plansNothing({cluster}: Stage): Promise<boolean> {
+  const env = {...process.env, KUBECONFIG: cluster.kubeconfig};
+  const command = path.join(ROOT, 'dist', 'leasepolicy.mjs');
+  const {code, stdout, stderr} = await run(process.execPath, [command, 'plan'], {env});
+  if (code !== 0) throw new Error(stdout + stderr);
+  return true;
+}
 
 async function inForce(stage: Stage): Promise<void> {
   await eventually('the policy is in force', async () => {
