@@ -9,6 +9,8 @@ import {policy as testPolicy} from '../support/builders.ts';
 import {call} from '../support/command.ts';
 import {kubeconfigOf, type SmallClusterOptions, smallCluster} from '../support/small-cluster.ts';
 
+const LEASES = '/apis/coordination.k8s.io/v1/leases';
+
 const namespace = (name: string, labels = {}) => ({
   apiVersion: 'v1',
   kind: 'Namespace',
@@ -265,6 +267,14 @@ test('what a silent Lease means is left open, and looking on settles it', async 
   t.is(later.stderr, 'looking on for 2 seconds\n');
 });
 
+test('work that takes more than two seconds says how far it is, and still prints what it found', async t => {
+  const {kubeconfig} = await smallCluster(t, {objects: SHOP, late: {path: LEASES, ms: 2500}});
+  const {code, stdout, stderr} = await call(['get', '--kubeconfig', kubeconfig, '-o', 'name']);
+  t.is(code, 0);
+  t.is(stdout.split('\n').length, 4);
+  t.regex(stderr, /^reading the cluster: (.*, )?1 namespaces(, .*)?\n/);
+});
+
 test('render prints the admission objects of a policy, with their owner', async t => {
   const {code, stdout} = await on(t, SHOP, 'render', 'payments');
   t.is(code, 0);
@@ -320,7 +330,6 @@ const FORBIDDEN = {
   status: 403,
   message: 'leases.coordination.k8s.io is forbidden: User "viewer" cannot list resource "leases"',
 };
-const LEASES = '/apis/coordination.k8s.io/v1/leases';
 const ALL_COMMANDS: readonly string[][] = [
   ['get', '-A'],
   ['get'],

@@ -49,12 +49,14 @@ export type SmallClusterOptions = {
   readonly objects?: readonly object[];
   /** Answers with a status instead, by the beginning of the path. */
   readonly refusals?: Readonly<Record<string, {status: number; message: string}>>;
+  /** Answers to requests of this path come so many milliseconds late. */
+  readonly late?: {readonly path: string; readonly ms: number};
 };
 
 /** Starts one that ends with the test, with a kubeconfig of its own. */
 export async function smallCluster(
   t: ExecutionContext,
-  {objects = [], refusals = {}}: SmallClusterOptions = {},
+  {objects = [], refusals = {}, late}: SmallClusterOptions = {},
 ): Promise<SmallCluster> {
   const asked: string[] = [];
   const sessions = new Set<http2.ServerHttp2Session>();
@@ -65,9 +67,8 @@ export async function smallCluster(
     asked.push(url.pathname);
     stream.on('error', () => {});
     const reply = replyTo(url, objects as Made[], refusals);
-    stream.respond({':status': reply === 'watch' ? 200 : reply.status, 'content-type': 'application/json'});
-    if (reply === 'watch') sendBookmarks(stream);
-    else stream.end(JSON.stringify(reply.body));
+    if (late?.path === url.pathname) setTimeout(() => send(stream, reply), late.ms);
+    else send(stream, reply);
   });
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
@@ -81,6 +82,13 @@ export async function smallCluster(
   const address = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
   await writeFile(kubeconfig, JSON.stringify(kubeconfigOf(address)));
   return {kubeconfig, asked};
+}
+
+function send(stream: http2.ServerHttp2Stream, reply: Reply): void {
+  if (stream.destroyed) return;
+  stream.respond({':status': reply === 'watch' ? 200 : reply.status, 'content-type': 'application/json'});
+  if (reply === 'watch') sendBookmarks(stream);
+  else stream.end(JSON.stringify(reply.body));
 }
 
 /** By them a client knows that it has missed nothing. */
