@@ -84,7 +84,8 @@ function fromFiles(found: readonly Found[], {kind, name, namespace: given}: Subj
     name,
     namespace,
     labels: workload && (workload.metadata.labels ?? {}),
-    namespaceLabels: place && (place.manifest.metadata.labels ?? {}),
+    // The API server gives each namespace the label of its name.
+    namespaceLabels: place && {...place.manifest.metadata.labels, 'kubernetes.io/metadata.name': namespace},
   };
   return {question, policies: policies.map(compiled)};
 }

@@ -127,6 +127,13 @@ test('a file that is not there, and a folder without manifests', async t => {
   t.regex(empty.stderr, /has no YAML and no JSON in it: name a folder of manifests\n$/);
 });
 
+test('a namespace has the label of its name, as in a cluster', async t => {
+  const byName = ORDERS.replace('team: orders', 'kubernetes.io/metadata.name: shop');
+  const file = await fileOf(t, [byName, SHOP].join('---'));
+  const {code, stdout, stderr} = await call(['name', 'deploy/api', '-f', file]);
+  t.deepEqual({code, stdout, stderr}, {code: 0, stdout: 'orders-d381c6448b\n', stderr: ''});
+});
+
 test('a folder is all of its manifests', async t => {
   const folder = path.dirname(await fileOf(t, POLICY));
   t.is((await call(['name', 'deploy/api', '-f', folder])).stdout, 'payments-14c2529eb4\n');
