@@ -35,8 +35,13 @@ export async function readWhatIsGood(paths: readonly string[], streams: Streams)
   const files = listed.flat();
   const failures = listed.filter(each => each instanceof Failure);
   const found: Found[] = [];
-  for (const each of files) {
+  let toldMs = performance.now();
+  for (const [index, each] of files.entries()) {
     if (each instanceof Failure) continue;
+    if (performance.now() - toldMs > PROGRESS_MS) {
+      streams.stderr.write(`reading files: ${index} of ${files.length}\n`);
+      toldMs = performance.now();
+    }
     const objects = await orFailure(objectsOf(each.file, streams, !each.isGiven));
     for (const object of [objects].flat()) {
       if (object instanceof Failure) failures.push(object);
@@ -45,6 +50,9 @@ export async function readWhatIsGood(paths: readonly string[], streams: Streams)
   }
   return {files: files.flatMap(each => (each instanceof Failure ? [] : each.file)), found, failures};
 }
+
+/** Work that takes longer says how far it is. */
+const PROGRESS_MS = 2_000;
 
 async function orFailure<T>(work: Promise<T>): Promise<T | Failure> {
   try {

@@ -36,13 +36,14 @@ export const partsOf = ({roles}: Bundle, role: LintRole): LintRole[] => [
 ];
 
 /** Whether a role applies everywhere, by itself or as a part of another one, as far as the input tells. */
-export function isClusterWide(bundle: Bundle, role: LintRole): boolean {
+export function isClusterWide({roles, bindings}: Bundle, role: LintRole): boolean {
   if (role.kind === 'Role') return false;
-  const wholes = bundle.roles.filter(each => partsOf(bundle, each).includes(role));
-  return bundle.bindings.some(
+  const own = labels(role.object.manifest.metadata.labels);
+  const wholes = roles.filter(({takesIn}) => takesIn?.(own)).map(({name}) => name);
+  const names = new Set([role.name, ...wholes]);
+  return bindings.some(
     binding =>
-      binding.namespace === undefined &&
-      wholes.some(({kind, name}) => binding.role.kind === kind && binding.role.name === name),
+      binding.namespace === undefined && binding.role.kind === 'ClusterRole' && names.has(binding.role.name),
   );
 }
 
