@@ -89,7 +89,7 @@ function rightOf(rule: unknown, path: Path): LeaseRight | undefined {
 const has = (values: readonly string[], value: string) => values.includes(value) || values.includes('*');
 
 /** Events and the like are written by everybody. */
-const EVERYBODYS = ['events', 'leases', 'tokenreviews', 'subjectaccessreviews'];
+const EVERYBODYS = ['events', 'leases'];
 
 function isControllers(rule: unknown): boolean {
   const verbs = texts(at(rule, 'verbs'));

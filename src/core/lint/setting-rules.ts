@@ -93,7 +93,7 @@ metadata: {name: mailer, namespace: shop}
 apiVersion: rbac.authorization.k8s.io/v1
 kind: Role
 metadata: {name: mailer, namespace: shop}
-rules: [{apiGroups: [""], resources: [configmaps], verbs: [list, watch, update]}]
+rules: [{apiGroups: [""], resources: [pods], verbs: [list, watch, update]}]
 ---
 apiVersion: rbac.authorization.k8s.io/v1
 kind: RoleBinding
