@@ -4,7 +4,7 @@ import type {LeaseFacts} from '../controllers/lease-facts.ts';
 import type {Snapshot} from '../controllers/snapshot.ts';
 import {durationText} from '../core/duration-text.ts';
 import type {Fate} from '../core/fate.ts';
-import {legible} from '../core/legible.ts';
+import {escaped, legible} from '../core/legible.ts';
 import {type PodFacts, type PodObject, podFacts, podNamesIn} from '../core/pod-of-holder.ts';
 import {HEARTBEATS} from '../core/rules.ts';
 import {ApiError} from '../errors.ts';
@@ -108,12 +108,12 @@ const fateDocument = ({what, because, dueWallMs, notBeforeWallMs}: Fate) => ({
 /** Names, and one or more lines beside each. */
 type Fields = readonly (readonly [string, ...string[]])[];
 
-/** Two spaces behind the longest name, as kubectl describe has it. */
+/** Two spaces behind the longest name, as kubectl describe has it. What strangers wrote stays on its line. */
 export function fieldsText(fields: Fields): string {
   const width = Math.max(...fields.map(([name]) => name.length)) + 3;
   return fields
     .flatMap(([name, ...lines]) =>
-      lines.map((line, at) => `${(at === 0 ? `${name}:` : '').padEnd(width)}${line}\n`),
+      lines.map((line, at) => `${(at === 0 ? `${name}:` : '').padEnd(width)}${escaped(line)}\n`),
     )
     .join('');
 }

@@ -1,4 +1,5 @@
 /** What went wrong, as one sentence with the cause and the next step. */
+import {legible} from '../core/legible.ts';
 import {ApiError, messageOf, UsageError} from '../errors.ts';
 import {jsonText, type Streams, yamlText} from './output.ts';
 
@@ -12,17 +13,19 @@ export const EXIT = {
 } as const;
 
 /** Words for programs that read the error. */
-export type FailureReason =
-  | 'Usage'
-  | 'NoCluster'
-  | 'Unreachable'
-  | 'Unauthorized'
-  | 'Forbidden'
-  | 'NotFound'
-  | 'NotInstalled'
-  | 'InvalidFile'
-  | 'Refused'
-  | 'Unexpected';
+export const FAILURE_REASONS = [
+  'Usage',
+  'NoCluster',
+  'Unreachable',
+  'Unauthorized',
+  'Forbidden',
+  'NotFound',
+  'NotInstalled',
+  'InvalidFile',
+  'Refused',
+  'Unexpected',
+] as const;
+export type FailureReason = (typeof FAILURE_REASONS)[number];
 
 /** Ends a command. */
 export class Failure extends Error {
@@ -42,13 +45,16 @@ export class Failure extends Error {
   }
 }
 
+/** What a server or a file has to say may be long, and have lines. */
+const SENTENCE_MOST = 4096;
+
 /** Tells the failure on standard error; with -o json or yaml as an object on standard output, which stays valid. */
 export async function tell(error: unknown, output: string, program: string, streams: Streams): Promise<void> {
   const {reason, message, next, sentence} = failureOf(error);
   const document = {error: {reason, message, next}};
   if (output === 'json') streams.stdout.write(jsonText(document));
   else if (output === 'yaml') streams.stdout.write(await yamlText(document));
-  else streams.stderr.write(`${program}: ${sentence}\n`);
+  else streams.stderr.write(`${program}: ${legible(sentence, SENTENCE_MOST)}\n`);
   if (reason === 'Unexpected' && error instanceof Error) streams.stderr.write(`${error.stack}\n`);
 }
 

@@ -107,8 +107,12 @@ async function follow(
   streams: Streams,
 ): Promise<never> {
   let before = new Map(first.map(row => [keyOf(row), row]));
+  let told = JSON.stringify(notesOf(snapshot));
   for (;;) {
     await delay(LOOK_MS);
+    const notes = notesOf(snapshot);
+    if (JSON.stringify(notes) !== told) tellNotes(notes, streams);
+    told = JSON.stringify(notes);
     const rows = factsOf(snapshot, wanted);
     const isNew = (row: LeaseFacts) => steady(row) !== steady(before.get(keyOf(row)));
     printChanges(rows, isNew, wanted, output, streams);

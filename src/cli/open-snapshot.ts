@@ -1,6 +1,7 @@
 /** Opens a snapshot of the cluster that the flags name, tells how far it is, and what can't be read. */
 import {Snapshot, type SnapshotOptions} from '../controllers/snapshot.ts';
 import {type Catalogue, KNOWN} from '../core/catalogue.ts';
+import {legible, MESSAGE_MOST} from '../core/legible.ts';
 import {ApiError} from '../errors.ts';
 import {loadCatalogue} from '../runtime/catalogue-file.ts';
 import type {ApiClient} from '../runtime/client.ts';
@@ -82,6 +83,6 @@ export function tellNotes(notes: readonly Note[], {stderr}: Streams): void {
   const byMessage = Map.groupBy(notes, ({message}) => message);
   for (const [message, same] of byMessage) {
     const resources = same.map(({resource}) => resource).join(', ');
-    stderr.write(`note: without ${resources}: ${message}\n`);
+    stderr.write(`note: without ${resources}: ${legible(message, MESSAGE_MOST)}\n`);
   }
 }

@@ -213,6 +213,17 @@ test('explain tells when an orphan is deleted: by who has watched, and by who st
   t.regex(text, /^Findings: {5}OrphanedLease \(payments\): .+\n {14}docs\/findings\.md says what to do$/m);
 });
 
+test('what strangers wrote neither makes lines nor steers the terminal', async t => {
+  const evil = lease('evil', held('a\nState: held\u001b[2J'), {
+    annotations: {'leasepolicy.dev/subject': 'Deployment/x\nPolicy: none\u001b[31m'},
+    labels: made('').labels,
+  });
+  const {stdout} = await on(t, [...SHOP, evil], 'explain', 'evil');
+  t.false(stdout.includes('\u001b'));
+  t.is(stdout.split('\n').filter(line => /^(State|Policy):/.test(line)).length, 2);
+  t.regex(stdout, /^Subject: {6}Deployment\/x\\u000aPolicy: none\\u001b\[31m$/m);
+});
+
 test('plan lists what would be done, and has the exit code 2', async t => {
   const {code, stdout} = await on(t, [namespace('shop'), policy(), deployment('api')], 'plan', '-o', 'json');
   t.is(code, 2);

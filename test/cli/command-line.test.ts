@@ -1,12 +1,13 @@
 /** The command line as a whole: names, help, usage errors and exit codes. */
 import {execFile} from 'node:child_process';
-import {mkdtemp, rm, symlink} from 'node:fs/promises';
+import {mkdtemp, readFile, rm, symlink} from 'node:fs/promises';
 import {tmpdir} from 'node:os';
 import path from 'node:path';
 import {promisify} from 'node:util';
 import test from 'ava';
 import {operatorCommand, ROOT} from '../../dev/programs.ts';
 import {COMMANDS} from '../../src/cli/commands.ts';
+import {EXIT, FAILURE_REASONS} from '../../src/cli/failure.ts';
 import {PRODUCT_VERSION} from '../../src/version.ts';
 import {call} from '../support/command.ts';
 
@@ -18,6 +19,14 @@ test('alone it prints its help, in which every command is', async t => {
   t.is(stderr, '');
   for (const {name, summary, hidden} of COMMANDS)
     t.is(new RegExp(`^  ${name} +${summary.slice(0, 12)}`, 'm').test(stdout), !hidden, name);
+});
+
+test('the page tells every command, every reason of a failure, and the exit codes', async t => {
+  const page = await readFile(path.join(ROOT, 'docs/cli.md'), 'utf8');
+  for (const {name, hidden} of COMMANDS)
+    if (!hidden) t.regex(page, new RegExp(`^\\| \\[\`${name}\`\\]\\(`, 'm'), name);
+  for (const reason of FAILURE_REASONS) t.regex(page, new RegExp(`\\b${reason}\\b`));
+  for (const code of Object.values(EXIT)) t.regex(page, new RegExp(`^\\| ${code} \\| `, 'm'));
 });
 
 test('it prints its version', async t => {
