@@ -1,5 +1,6 @@
 /** The cluster that the flags name: a client of it, and the namespace that is meant. */
-import {messageOf, UsageError} from '../errors.ts';
+import type {KubeObject} from '../api/objects.ts';
+import {ApiError, messageOf, UsageError} from '../errors.ts';
 import {ApiClient} from '../runtime/client.ts';
 import {PRODUCT_VERSION} from '../version.ts';
 import {Failure} from './failure.ts';
@@ -59,5 +60,15 @@ async function load(file: string | undefined) {
     const [reason = ''] = messageOf(error).split('\n');
     const next = 'set KUBECONFIG to the file of a cluster, or name one by --kubeconfig';
     throw new Failure('NoCluster', `the kubeconfig can't be read (${reason.replace(/:$/, '')})`, next, error);
+  }
+}
+
+/** An object, or undefined where there is none, or none that may be read. */
+export async function readable(client: ApiClient, path: string): Promise<KubeObject | undefined> {
+  try {
+    return await client.request<KubeObject>('GET', path);
+  } catch (error) {
+    if (error instanceof ApiError && (error.isNotFound || error.status === 403)) return undefined;
+    throw error;
   }
 }

@@ -5,9 +5,8 @@ import {inForceByStatus} from '../controllers/in-force.ts';
 import {projectPolicy} from '../controllers/project.ts';
 import {type Asked, meansKind} from '../core/subject-names.ts';
 import {isSystem} from '../core/system-rules.ts';
-import {ApiError} from '../errors.ts';
 import type {ApiClient} from '../runtime/client.ts';
-import {withCluster} from './cluster.ts';
+import {readable, withCluster} from './cluster.ts';
 import type {Answer} from './name.ts';
 import type {ClusterFlags} from './options.ts';
 
@@ -46,13 +45,4 @@ async function liveWorkload(
   return plural === undefined
     ? undefined
     : readable(client, `${place}/${plural}/${encodeURIComponent(name)}`);
-}
-
-async function readable(client: ApiClient, path: string): Promise<KubeObject | undefined> {
-  try {
-    return await client.request<KubeObject>('GET', path);
-  } catch (error) {
-    if (error instanceof ApiError && (error.isNotFound || error.status === 403)) return undefined;
-    throw error;
-  }
 }

@@ -8,9 +8,10 @@ import {renderAdmission} from '../core/admission/render.ts';
 import {isPolicy, rulesOf} from '../core/manifest.ts';
 import {manifest, type Owner} from '../core/rendered.ts';
 import type {Rules} from '../core/rules.ts';
+import type {Labels} from '../core/selector.ts';
 import {isSystem, type SystemRules} from '../core/system-rules.ts';
 import type {ApiClient} from '../runtime/client.ts';
-import {withCluster} from './cluster.ts';
+import {readable, withCluster} from './cluster.ts';
 import type {Call} from './command.ts';
 import {EXIT, Failure} from './failure.ts';
 import {findOperator, operatorOf} from './find-operator.ts';
@@ -27,7 +28,12 @@ export async function run({args, flags: given, streams}: Call): Promise<number> 
   const flags = given as Flags;
   const objects = flags.filename
     ? fromManifests(await readManifests(flags.filename, streams), args).flatMap(source =>
-        rendered(source, {identity: operatorOf(flags, undefined), installation: undefined}),
+        rendered(source, {
+          identity: operatorOf(flags, undefined),
+          installation: undefined,
+          // Every namespace has this label.
+          labelsOf: name => ({'kubernetes.io/metadata.name': name}),
+        }),
       )
     : await withCluster(flags, ({client}) => fromCluster(client, named(args), flags));
   if (flags.output === 'json')
@@ -64,16 +70,34 @@ function fromManifests(found: Awaited<ReturnType<typeof readManifests>>, args: r
   });
 }
 
-/** The operator, and the ClusterRole with which the bindings go. */
-type Operator = {readonly identity: OperatorIdentity; readonly installation: Owner | undefined};
+/** The operator and its cluster. */
+type Operator = {
+  readonly identity: OperatorIdentity;
+  /** The ClusterRole with which the bindings go. */
+  readonly installation: Owner | undefined;
+  /** Of a namespace; undefined where there is none. */
+  readonly labelsOf: (namespace: string) => Labels | undefined;
+};
 
 async function fromCluster(client: ApiClient, names: readonly string[], flags: Flags): Promise<object[]> {
   const identity = await findOperator(client, flags);
-  const [installation, ...policies] = await Promise.all([
+  const [installation, labels, ...policies] = await Promise.all([
     installationOf(client, identity.installation),
+    labelsIn(client, lenientNamespaces(namespaceOf(identity))),
     ...names.map(name => client.request<KubeObject>('GET', pathOf(name))),
   ]);
-  return policies.flatMap(policy => rendered(fromPolicy(policy), {identity, installation}));
+  const operator = {identity, installation, labelsOf: (name: string) => labels.get(name)};
+  return policies.flatMap(policy => rendered(fromPolicy(policy), operator));
+}
+
+const namespaceOf = ({ownLease}: OperatorIdentity) => ownLease.slice(0, ownLease.indexOf('/'));
+
+/** Labels of the namespaces, of those that are there. */
+async function labelsIn(client: ApiClient, names: readonly string[]): Promise<Map<string, Labels>> {
+  const found = await Promise.all(
+    names.map(name => readable(client, `/api/v1/namespaces/${encodeURIComponent(name)}`)),
+  );
+  return new Map(found.flatMap(each => (each ? [[each.metadata.name, each.metadata.labels ?? {}]] : [])));
 }
 
 async function installationOf(client: ApiClient, name: string): Promise<Owner | undefined> {
@@ -84,15 +108,15 @@ async function installationOf(client: ApiClient, name: string): Promise<Owner | 
   return {apiVersion, kind: 'ClusterRole', name, uid: metadata.uid};
 }
 
-function rendered({rules, uid}: Source, {identity, installation}: Operator): object[] {
+function rendered({rules, uid}: Source, {identity, installation, labelsOf}: Operator): object[] {
   if (isSystem(rules)) return [];
-  const {ownLease, username, usualName} = identity;
-  const [namespace = ''] = ownLease.split('/');
+  const {username, usualName} = identity;
+  const namespace = namespaceOf(identity);
   const owner = {apiVersion: `${GROUP}/${VERSION}`, kind: 'LeasePolicy', name: rules.policy, uid: uid ?? ''};
-  // Every namespace has this label.
-  const governsSystem = lenientNamespaces(namespace).some(each =>
-    rules.governsNamespace(each, {'kubernetes.io/metadata.name': each}),
-  );
+  const governsSystem = lenientNamespaces(namespace).some(each => {
+    const labels = labelsOf(each);
+    return labels !== undefined && rules.governsNamespace(each, labels);
+  });
   const operator = {username: username ?? usualName, namespace};
   const context: AdmissionContext = {owner, installation, operator, governsSystem};
   return renderAdmission(rules, context).flatMap(({objects}) =>

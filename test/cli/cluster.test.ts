@@ -262,7 +262,7 @@ test('a plan of nothing is the exit code 0', async t => {
 test('what a silent Lease means is left open, and looking on settles it', async t => {
   const silent = lease(
     WEB,
-    {...held('web-66d9c47458-x2x4z_1', 7200), leaseDurationSeconds: 1},
+    {...held('web-66d9c47458-x2x4z_1', 7200), leaseDurationSeconds: 5},
     made('Deployment/web'),
   );
   const world = [namespace('shop'), policy(), deployment('api'), silent];
@@ -272,10 +272,33 @@ test('what a silent Lease means is left open, and looking on settles it', async 
   const first = await on(t, world, 'plan', '-o', 'json');
   t.deepEqual(JSON.parse(first.stdout).silent, [{namespace: 'shop', name: WEB}]);
   t.is(marks(first.stdout), 0);
-  const later = await on(t, world, 'plan', '-o', 'json', '--watch-for', '2');
+  const later = await on(t, world, 'plan', '-o', 'json', '--watch-for', '6');
   t.deepEqual(JSON.parse(later.stdout).silent, []);
   t.is(marks(later.stdout), 1);
-  t.is(later.stderr, 'looking on for 2 seconds\n');
+  t.is(later.stderr, 'looking on for 6 seconds\n');
+});
+
+test('a silent Lease of which no policy decides anything is not told', async t => {
+  const foreign = lease('other', held('somebody_1', 7200));
+  const {stdout} = await on(t, [namespace('shop'), policy(), foreign], 'plan', '-o', 'json');
+  t.deepEqual(JSON.parse(stdout).silent, []);
+});
+
+test('a plan takes the operator for the user that its objects name, or for the one of its Deployment', async t => {
+  const admission = async (live: readonly object[], ...flags: string[]) => {
+    const {stdout} = await on(t, [namespace('shop'), policy(), ...live], 'plan', '-o', 'json', ...flags);
+    const {actions} = JSON.parse(stdout) as {actions: {action: string; kind: string}[]};
+    return actions.filter(({kind}) => kind.startsWith('Validating')).map(({action}) => action);
+  };
+  const rendered = async (...flags: string[]) => {
+    const {stdout} = await on(t, SHOP, 'render', 'payments', '-o', 'json', ...flags);
+    return (JSON.parse(stdout) as {items: object[]}).items;
+  };
+  const ofSomebody = await rendered('--operator-user', 'somebody');
+  t.deepEqual(await admission(ofSomebody), []);
+  t.deepEqual(new Set(await admission(ofSomebody, '--operator-user', 'else')), new Set(['repair']));
+  const usual = await rendered('--operator', 'ops/lp');
+  t.true(JSON.stringify(usual).includes('system:serviceaccount:ops:lp'));
 });
 
 test('work that takes more than two seconds says how far it is, and still prints what it found', async t => {
