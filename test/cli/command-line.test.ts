@@ -21,10 +21,8 @@ test('alone it prints its help, in which every command is', async t => {
     t.is(new RegExp(`^  ${name} +${summary.slice(0, 12)}`, 'm').test(stdout), !hidden, name);
 });
 
-test('the page tells every command, every reason of a failure, and the exit codes', async t => {
+test('the page tells every reason of a failure, and the exit codes', async t => {
   const page = await readFile(path.join(ROOT, 'docs/cli.md'), 'utf8');
-  for (const {name, hidden} of COMMANDS)
-    if (!hidden) t.regex(page, new RegExp(`^\\| \\[\`${name}\`\\]\\(`, 'm'), name);
   for (const reason of FAILURE_REASONS) t.regex(page, new RegExp(`\\b${reason}\\b`));
   for (const code of Object.values(EXIT)) t.regex(page, new RegExp(`^\\| ${code} \\| `, 'm'));
 });
