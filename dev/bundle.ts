@@ -1,8 +1,9 @@
 /**
  * Bundles what the package consists of, so that it runs without node_modules: the command line into
- * dist/leasepolicy.mjs, the operator into dist/operator.mjs, and the election into dist/election.mjs, with its types in
- * dist/types; beside each, as .packages.json, the packages of which there is something in it. With a version as its argument it makes what another release of the operator would be,
- * dist/operator-<version>.mjs, for tests of an upgrade.
+ * dist/leasepolicy.mjs, the operator into dist/operator.mjs, and what other programs import, the election and the
+ * naming, into dist/election.mjs and dist/naming.mjs, with their types in dist/types; beside each, as .packages.json,
+ * the packages of which there is something in it. With a version as its argument it makes what another release of the
+ * operator would be, dist/operator-<version>.mjs, for tests of an upgrade.
  */
 import {execFileSync} from 'node:child_process';
 import {chmodSync, readFileSync, renameSync, writeFileSync} from 'node:fs';
@@ -160,5 +161,6 @@ if (version) {
     withManifests,
   ]);
   await bundle('src/election.ts', 'election', {});
+  await bundle('src/naming.ts', 'naming', {plugins: [schemasAsData]});
   execFileSync('node_modules/.bin/tsc', ['-p', 'tsconfig.types.json'], {stdio: 'inherit'});
 }

@@ -11,6 +11,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   cli: ['api', 'controllers', 'core', 'errors', 'flags', 'runtime', 'version'],
   'operator-process': ['config', 'errors', 'operator', 'telemetry'],
   election: ['errors', 'runtime'],
+  naming: ['api', 'core'],
   config: ['core', 'errors', 'flags', 'runtime', 'version'],
   flags: ['core', 'runtime', 'telemetry', 'version'],
   operator: ['api', 'config', 'controllers', 'errors', 'runtime', 'telemetry', 'version'],

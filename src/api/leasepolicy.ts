@@ -53,7 +53,8 @@ const hash = Type.Object(
   },
 );
 
-const naming = Type.Object(
+/** How the Leases of workloads are named. */
+export const namingSchema = Type.Object(
   {
     prefix: Type.String({
       description: 'The product: a DNS label, the variable {prefix} of the template.',
@@ -238,7 +239,7 @@ const OTHERS_RULES = [
 export const leasePolicySpecSchema = Type.Object(
   {
     subjects,
-    naming: Type.Optional(naming),
+    naming: Type.Optional(namingSchema),
     lease,
     access,
     injection,
@@ -342,7 +343,7 @@ export const leasePolicySchema = Type.Object(
 );
 
 export type LeasePolicySpec = Static<typeof leasePolicySpecSchema>;
-export type NamingSpec = Static<typeof naming>;
+export type NamingSpec = Static<typeof namingSchema>;
 /** The spec of a policy of workloads. */
 export type WorkloadPolicySpec = LeasePolicySpec & {
   subjects: {workloads: WorkloadSubjects};
