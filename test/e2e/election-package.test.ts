@@ -1,70 +1,8 @@
-/** The package as its users get it: packed, installed beside nothing, typed, and at work on a real API server. */
-import {execFile} from 'node:child_process';
+/** The election as other programs use it, at work on a real API server. */
 import {once} from 'node:events';
-import {mkdir, mkdtemp, rm, symlink, writeFile} from 'node:fs/promises';
-import {tmpdir} from 'node:os';
-import path from 'node:path';
-import {promisify} from 'node:util';
-import test, {type ExecutionContext} from 'ava';
-import {operatorCommand, Program, ROOT} from '../../dev/programs.ts';
+import test from 'ava';
+import {operatorCommand, Program} from '../../dev/programs.ts';
 import {setStage} from '../support/stage.ts';
-
-const execute = promisify(execFile);
-
-/** An empty project with the packed package in node_modules, and with the packages of ours that are named. */
-async function projectWith(t: ExecutionContext, ...others: string[]): Promise<string> {
-  await operatorCommand();
-  const project = await mkdtemp(path.join(tmpdir(), 'leasepolicy-package-'));
-  t.teardown(() => rm(project, {recursive: true, force: true}));
-  const {stdout} = await execute(
-    'npm',
-    ['pack', '--json', '--ignore-scripts', '--pack-destination', project],
-    {
-      cwd: ROOT,
-    },
-  );
-  const [{filename}] = JSON.parse(stdout) as [{filename: string}];
-  const modules = path.join(project, 'node_modules');
-  await mkdir(path.join(modules, 'leasepolicy'), {recursive: true});
-  await execute('tar', [
-    '-xzf',
-    path.join(project, filename),
-    '-C',
-    path.join(modules, 'leasepolicy'),
-    '--strip-components=1',
-  ]);
-  for (const name of others) {
-    await mkdir(path.dirname(path.join(modules, name)), {recursive: true});
-    await symlink(path.join(ROOT, 'node_modules', name), path.join(modules, name));
-  }
-  await writeFile(path.join(project, 'package.json'), JSON.stringify({type: 'module'}));
-  return project;
-}
-
-const COMPILE = ['--noEmit', '--strict', '--module', 'nodenext', '--target', 'es2024', '--types', 'node'];
-
-test('a program without any other package is typed by what the package says', async t => {
-  const project = await projectWith(t, '@types/node', 'undici-types');
-  const program = `
-    import {type KubeConfigSource, LeaderElection, type Term, UsageError} from 'leasepolicy/election';
-    declare const kubeConfig: KubeConfigSource;
-    const election = new LeaderElection({kubeConfig, namespace: 'shop', name: 'api'});
-    export async function lead(work: (term: Term) => Promise<number>): Promise<string> {
-      for await (const term of election.terms()) if (term.mayWrite) await work(term);
-      return election.health().message;
-    }
-    // @ts-expect-error a name is needed
-    export const nameless = () => new LeaderElection({kubeConfig, namespace: 'shop'});
-    export const isUsage = (error: unknown) => error instanceof UsageError;
-  `;
-  await writeFile(path.join(project, 'program.ts'), program);
-  const tsc = path.join(ROOT, 'node_modules/.bin/tsc');
-  const {stdout} = await execute(tsc, [...COMPILE, 'program.ts'], {cwd: project}).catch(error => error);
-  t.is(stdout, '');
-  const names = `import('leasepolicy/election').then(all => console.log(Object.keys(all).sort().join()))`;
-  const imported = await execute(process.execPath, ['-e', names], {cwd: project});
-  t.is(imported.stdout.trim(), 'ApiError,DuplicateIdentityError,LeaderElection,UsageError');
-});
 
 test('the example hands over from one process to the other, and tells its health', async t => {
   t.timeout(60_000);
