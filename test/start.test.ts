@@ -1,0 +1,87 @@
+/** The two programs of the image: alone in a folder, as fast as promised, and as large as README says. */
+import {execFile} from 'node:child_process';
+import {copyFile, mkdtemp, readdir, readFile, rm, stat, writeFile} from 'node:fs/promises';
+import {tmpdir} from 'node:os';
+import path from 'node:path';
+import {promisify} from 'node:util';
+import test, {type ExecutionContext} from 'ava';
+import {operatorCommand, Program, ROOT} from '../dev/programs.ts';
+
+const execute = promisify(execFile);
+const PROGRAMS = ['leasepolicy.mjs', 'operator.mjs'];
+
+/** What the Dockerfile copies, in a folder with nothing beside it and nothing above it. */
+async function alone(t: ExecutionContext): Promise<string> {
+  await operatorCommand();
+  const folder = await mkdtemp(path.join(tmpdir(), 'leasepolicy-alone-'));
+  t.teardown(() => rm(folder, {recursive: true, force: true}));
+  for (const name of PROGRAMS) await copyFile(path.join(ROOT, 'dist', name), path.join(folder, name));
+  t.deepEqual((await readdir(folder)).sort(), PROGRAMS);
+  return folder;
+}
+
+const POLICY = path.join(ROOT, 'config/samples/payments.yaml');
+const NAME = ['name', 'deployment/api', '-n', 'shop', '-f', POLICY];
+
+test('the command line starts in a folder without node_modules, and finds the operator beside it', async t => {
+  const cwd = await alone(t);
+  const call = (...args: string[]) => execute(process.execPath, ['leasepolicy.mjs', ...args], {cwd});
+  t.is((await call(...NAME)).stdout, 'payments-14c2529eb4\n');
+  t.regex((await call('run', '--version')).stdout, /^\d+\.\d+\.\d+\n$/);
+});
+
+test('the operator starts in a folder without node_modules, by the entry point of the image', async t => {
+  const cwd = await alone(t);
+  const kubeconfig = path.join(cwd, 'kubeconfig');
+  await writeFile(kubeconfig, JSON.stringify(NOWHERE));
+  const dockerfile = await readFile(path.join(ROOT, 'Dockerfile'), 'utf8');
+  const [, ...entry] = JSON.parse(/^ENTRYPOINT (.+)$/m.exec(dockerfile)?.[1] ?? '') as string[];
+  const args = entry.map(each => each.replace('/app', cwd));
+  const flags = ['--http-port', '0', '--http-host', '127.0.0.1', '--log-format', 'json'];
+  const operator = new Program('operator', process.execPath, [...args, ...flags], {KUBECONFIG: kubeconfig});
+  t.teardown(() => operator.stop('SIGKILL'));
+  const {httpPort} = await operator.line('start', line => line.message === 'started');
+  t.is((await fetch(`http://127.0.0.1:${httpPort}/livez`)).status, 200);
+  t.is(await operator.stop(), 0);
+  t.is(operator.errors, '');
+});
+
+/** A cluster that never answers. */
+const NOWHERE = {
+  apiVersion: 'v1',
+  kind: 'Config',
+  clusters: [{name: 'none', cluster: {server: 'https://127.0.0.1:1'}}],
+  users: [{name: 'none', user: {}}],
+  contexts: [{name: 'none', context: {cluster: 'none', user: 'none'}}],
+  'current-context': 'none',
+};
+
+test('a name is there in less than 300 ms', async t => {
+  const cwd = await alone(t);
+  const times: number[] = [];
+  for (let run = 0; run < 5; run++) {
+    const startMs = performance.now();
+    await execute(process.execPath, ['leasepolicy.mjs', ...NAME], {cwd});
+    times.push(Math.round(performance.now() - startMs));
+  }
+  t.log(`${times.join(', ')} ms`);
+  t.true(Math.min(...times) < 300, 'the least of five, as other tests want the cores too');
+});
+
+test('README tells how large the programs are', async t => {
+  await operatorCommand();
+  const readme = (await readFile(path.join(ROOT, 'README.md'), 'utf8')).replaceAll('\n', ' ');
+  const told = /operator is one file of ([\d.]+) MB, and the command line another of ([\d.]+) MB/.exec(
+    readme,
+  );
+  for (const [name, size] of [
+    ['operator.mjs', told?.[1]],
+    ['leasepolicy.mjs', told?.[2]],
+  ] as const) {
+    const megabytes = (await stat(path.join(ROOT, 'dist', name))).size / 1e6;
+    t.true(
+      Math.abs(megabytes / Number(size) - 1) < 0.1,
+      `${name} has ${megabytes.toFixed(2)} MB, not ${size}`,
+    );
+  }
+});
