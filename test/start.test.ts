@@ -6,6 +6,7 @@ import path from 'node:path';
 import {promisify} from 'node:util';
 import test, {type ExecutionContext} from 'ava';
 import {operatorCommand, Program, ROOT} from '../dev/programs.ts';
+import {eventually} from './support/eventually.ts';
 
 const execute = promisify(execFile);
 const PROGRAMS = ['leasepolicy.mjs', 'operator.mjs'];
@@ -58,14 +59,18 @@ const NOWHERE = {
 
 test('a name is there in less than 300 ms', async t => {
   const cwd = await alone(t);
-  const times: number[] = [];
-  for (let run = 0; run < 5; run++) {
+  const took = async () => {
     const startMs = performance.now();
     await execute(process.execPath, ['leasepolicy.mjs', ...NAME], {cwd});
-    times.push(Math.round(performance.now() - startMs));
-  }
-  t.log(`${times.join(', ')} ms`);
-  t.true(Math.min(...times) < 300, 'the least of five, as other tests want the cores too');
+    return performance.now() - startMs;
+  };
+  // Other tests want the cores too: it is the fastest start that tells what it takes.
+  const fast = await eventually('a start in less than 300 ms', async () => {
+    const ms = await took();
+    return ms < 300 && ms;
+  });
+  t.log(`${Math.round(fast)} ms`);
+  t.pass();
 });
 
 test('README tells how large the programs are', async t => {
