@@ -1,35 +1,26 @@
-/** Computes CEL expressions as the API server does, but for the limit of what they may cost. */
-import {isDeepStrictEqual} from 'node:util';
-import {type Expression, parseCel} from './cel-syntax.ts';
+/**
+ * Computes CEL expressions as the API server does, but for the limit of what they may cost; the one place that knows the
+ * library for it. In one thing the library is milder: has() of a field of a text is false to it, and no error.
+ */
+import {Environment, EvaluationError, type ParseError} from '@marcbachmann/cel-js';
 
-/** A value of CEL: what JSON can hold, and moments. */
-export type CelValue =
-  | null
-  | boolean
-  | number
-  | string
-  | Moment
-  | readonly CelValue[]
-  | {readonly [key: string]: CelValue};
-
-/** A timestamp, in wall milliseconds. */
-class Moment {
-  readonly ms: number;
-  constructor(ms: number) {
-    this.ms = ms;
-  }
-}
-
-/** What CEL calls an error, such as a key that is not there; what nobody here understands is another one. */
+/** What CEL calls an error, such as a key that is not there. */
 export class CelError extends Error {
   override readonly name = 'CelError';
 }
 
+/** What JSON can hold. */
 export type Variables = Readonly<Record<string, unknown>>;
 
-/** Throws CelError where the API server would have an error. */
-export function valueOfCel(text: string, variables: Variables): CelValue {
-  return valueIn(parsed(text), variables as Readonly<Record<string, CelValue>>);
+/** Throws CelError where the API server would have an error, and SyntaxError for what is no expression to it. */
+export function valueOfCel(text: string, variables: Variables): unknown {
+  const program = programOf(text);
+  try {
+    return asJson(program(asCel(variables) as Record<string, unknown>));
+  } catch (error) {
+    if (error instanceof EvaluationError) throw new CelError(summaryOf(error), {cause: error});
+    throw error;
+  }
 }
 
 /** A condition, which must be true or false. */
@@ -39,210 +30,78 @@ export function holds(text: string, variables: Variables): boolean {
   return value;
 }
 
-const cache = new Map<string, Expression>();
+/** Which type a variable has is not told: objects have the types of their schemas, which stand in no expression. */
+const LANGUAGE = new Environment({unlistedVariablesAreDyn: true});
 
-function parsed(text: string): Expression {
-  const known = cache.get(text);
+const withoutLimit = (text: string, part: string, other: string) => text.replaceAll(part, () => other);
+LANGUAGE.registerFunction('string.replace(string, string): string', withoutLimit);
+
+/** The library cuts texts between UTF-16 units, and CEL between code points. */
+const CUT = 'codePoints';
+const cut = (text: string, from: bigint, to?: bigint) => {
+  const points = [...text];
+  const [start, end] = [Number(from), to === undefined ? points.length : Number(to)];
+  if (start < 0 || end > points.length || start > end) throw new EvaluationError('index out of range');
+  return points.slice(start, end).join('');
+};
+LANGUAGE.registerFunction(`string.${CUT}(int): string`, cut);
+LANGUAGE.registerFunction(`string.${CUT}(int, int): string`, cut);
+
+type Program = ReturnType<typeof LANGUAGE.parse>;
+const programs = new Map<string, Program>();
+
+function programOf(text: string): Program {
+  const known = programs.get(text);
   if (known) return known;
-  const expression = parseCel(text);
-  cache.set(text, expression);
-  return expression;
+  const program = parseCel(text);
+  programs.set(text, program);
+  return program;
 }
 
-type Scope = Readonly<Record<string, CelValue>>;
-
-function valueIn(node: Expression, scope: Scope): CelValue {
-  switch (node.kind) {
-    case 'literal':
-      return node.value;
-    case 'list':
-      return node.items.map(each => valueIn(each, scope));
-    case 'name':
-      return own(scope, node.name);
-    case 'field':
-      return own(valueIn(node.of, scope), node.name);
-    case 'index':
-      return indexed(valueIn(node.of, scope), valueIn(node.at, scope));
-    case 'not':
-      return !truth(valueIn(node.of, scope));
-    case 'choice':
-      return truth(valueIn(node.test, scope)) ? valueIn(node.yes, scope) : valueIn(node.no, scope);
-    case 'binary':
-      return binary(node, scope);
-    case 'call':
-      return call(node, scope);
+/** Throws SyntaxError for what the API server would not take as an expression. */
+export function parseCel(text: string): Program {
+  try {
+    const program = LANGUAGE.parse(text);
+    renameCuts(program.ast);
+    const {valid, error} = program.check();
+    if (valid) return program;
+    throw error;
+  } catch (error) {
+    throw new SyntaxError(summaryOf(error as LibraryError), {cause: error});
   }
 }
 
-type Fields = {readonly [key: string]: CelValue};
+type LibraryError = Pick<EvaluationError | ParseError, 'message'>;
 
-const isFields = (value: CelValue): value is Fields =>
-  typeof value === 'object' && value !== null && !Array.isArray(value) && !(value instanceof Moment);
+/** The message goes on with the place in the expression. */
+const summaryOf = ({message}: LibraryError) => message.split('\n')[0] ?? '';
 
-function own(value: CelValue, name: string): CelValue {
-  if (!isFields(value) || !Object.hasOwn(value, name)) throw new CelError(`no such key: ${name}`);
-  return value[name] ?? null;
+type Node = {op?: string; args?: unknown};
+
+/** In the tree, as a literal may hold the same text. */
+function renameCuts(node: unknown): void {
+  if (Array.isArray(node)) for (const each of node) renameCuts(each);
+  if (typeof node !== 'object' || node === null || !('op' in node)) return;
+  const {op, args} = node as Node;
+  if (op === 'rcall' && Array.isArray(args) && args[0] === 'substring') args[0] = CUT;
+  renameCuts(args);
 }
 
-function indexed(value: CelValue, at: CelValue): CelValue {
-  if (typeof at === 'string') return own(value, at);
-  const item = Array.isArray(value) ? value[Number(at)] : undefined;
-  if (item === undefined) throw new CelError(`index out of bounds: ${String(at)}`);
-  return item;
+/** The whole numbers of JSON are ints in CEL, as they are in the objects of the API server. */
+function asCel(value: unknown): unknown {
+  if (typeof value === 'number') return Number.isSafeInteger(value) ? BigInt(value) : value;
+  return mapped(value, asCel);
 }
 
-function truth(value: CelValue): boolean {
-  if (typeof value !== 'boolean') throw new CelError('no such overload');
-  return value;
-}
+const asJson = (value: unknown): unknown =>
+  typeof value === 'bigint' ? Number(value) : mapped(value, asJson);
 
-type Binary = Extract<Expression, {kind: 'binary'}>;
-
-function binary({operator, left, right}: Binary, scope: Scope): CelValue {
-  if (operator === '&&' || operator === '||')
-    return decided(
-      [left, right].map(side => () => valueIn(side, scope)),
-      operator === '||',
-    );
-  const [a, b] = [valueIn(left, scope), valueIn(right, scope)];
-  switch (operator) {
-    case '==':
-      return isDeepStrictEqual(a, b);
-    case '!=':
-      return !isDeepStrictEqual(a, b);
-    case 'in':
-      return isIn(a, b);
-    case '+':
-      return sum(a, b);
-    case '-':
-      return number(a) - number(b);
-    default:
-      return compared(operator, a, b);
-  }
-}
-
-/** One that decides is enough, also where another one is an error. */
-function decided(tests: Iterable<() => CelValue>, deciding: boolean): boolean {
-  let error: CelError | undefined;
-  for (const test of tests) {
-    try {
-      if (truth(test()) === deciding) return deciding;
-    } catch (caught) {
-      if (!(caught instanceof CelError)) throw caught;
-      error ??= caught;
-    }
-  }
-  if (error) throw error;
-  return !deciding;
-}
-
-function isIn(value: CelValue, all: CelValue): boolean {
-  if (Array.isArray(all)) return all.some(each => isDeepStrictEqual(each, value));
-  if (!isFields(all) || typeof value !== 'string') throw new CelError('no such overload');
-  return Object.hasOwn(all, value);
-}
-
-function sum(a: CelValue, b: CelValue): CelValue {
-  if (typeof a === 'string' && typeof b === 'string') return a + b;
-  if (Array.isArray(a) && Array.isArray(b)) return [...a, ...b];
-  return number(a) + number(b);
-}
-
-function number(value: CelValue): number {
-  if (typeof value !== 'number') throw new CelError('no such overload');
-  return value;
-}
-
-function compared(operator: string, a: CelValue, b: CelValue): boolean {
-  const [left, right] = a instanceof Moment && b instanceof Moment ? [a.ms, b.ms] : [number(a), number(b)];
-  if (operator === '<') return left < right;
-  if (operator === '<=') return left <= right;
-  return operator === '>' ? left > right : left >= right;
-}
-
-type Call = Extract<Expression, {kind: 'call'}>;
-
-function call({name, of, args}: Call, scope: Scope): CelValue {
-  if (name === 'has') return has(args[0], scope);
-  const [first, second] = args;
-  if (of && first && second && Object.hasOwn(MACROS, name))
-    return macro(name, valueIn(of, scope), nameOf(first), second, scope);
-  const values = (of ? [of, ...args] : args).map(each => valueIn(each, scope));
-  const known = Object.hasOwn(FUNCTIONS, name) ? FUNCTIONS[name] : undefined;
-  if (!known) throw new SyntaxError(`${name}() is not understood here`);
-  return known(...values);
-}
-
-function has(field: Expression | undefined, scope: Scope): boolean {
-  if (field?.kind !== 'field') throw new SyntaxError('has() takes a field');
-  const value = valueIn(field.of, scope);
-  if (!isFields(value)) throw new CelError('no such overload');
-  return Object.hasOwn(value, field.name);
-}
-
-function nameOf(node: Expression): string {
-  if (node.kind !== 'name') throw new SyntaxError('a macro takes a name first');
-  return node.name;
-}
-
-type Each = (item: CelValue) => CelValue;
-
-const MACROS: Readonly<Record<string, (list: readonly CelValue[], each: Each) => CelValue>> = {
-  all: (list, each) =>
-    decided(
-      list.map(item => () => each(item)),
-      false,
-    ),
-  exists: (list, each) =>
-    decided(
-      list.map(item => () => each(item)),
-      true,
-    ),
-  filter: (list, each) => list.filter(item => truth(each(item))),
-  map: (list, each) => list.map(each),
-};
-
-function macro(name: string, of: CelValue, item: string, body: Expression, scope: Scope): CelValue {
-  const list = Array.isArray(of) ? of : isFields(of) ? Object.keys(of) : undefined;
-  if (!list) throw new CelError('no such overload');
-  const run = MACROS[name];
-  return run ? run(list, value => valueIn(body, {...scope, [item]: value})) : null;
-}
-
-/** Texts are counted in code points. */
-const points = (value: CelValue | undefined) => [...text(value)];
-
-function text(value: CelValue | undefined): string {
-  if (typeof value !== 'string') throw new CelError('no such overload');
-  return value;
-}
-
-const FUNCTIONS: Readonly<Record<string, (...values: CelValue[]) => CelValue>> = {
-  size: of =>
-    Array.isArray(of)
-      ? of.length
-      : of !== undefined && isFields(of)
-        ? Object.keys(of).length
-        : points(of).length,
-  string: of => String(of),
-  timestamp: of => momentOf(text(of)),
-  contains: (of, part) => text(of).includes(text(part)),
-  startsWith: (of, part) => text(of).startsWith(text(part)),
-  endsWith: (of, part) => text(of).endsWith(text(part)),
-  matches: (of, pattern) => new RegExp(text(pattern), 'u').test(text(of)),
-  split: (of, separator) => text(of).split(text(separator)),
-  replace: (of, part, other) => text(of).replaceAll(text(part), () => text(other)),
-  substring: (of, from, to) => substring(points(of), from, to),
-};
-
-function momentOf(written: string): Moment {
-  const ms = Date.parse(written);
-  if (Number.isNaN(ms)) throw new CelError(`${written} is no timestamp`);
-  return new Moment(ms);
-}
-
-function substring(all: readonly string[], from: CelValue | undefined, to?: CelValue): string {
-  const [start, end] = [number(from ?? null), to === undefined ? all.length : number(to)];
-  if (start < 0 || end > all.length || start > end) throw new CelError('index out of range');
-  return all.slice(start, end).join('');
+function mapped(value: unknown, each: (value: unknown) => unknown): unknown {
+  if (Array.isArray(value)) return value.map(each);
+  if (typeof value !== 'object' || value === null || Object.getPrototypeOf(value) === Date.prototype)
+    return value;
+  // Without inherited keys: a Lease may be called constructor.
+  const fields: Record<string, unknown> = Object.create(null);
+  for (const [key, field] of Object.entries(value)) if (field !== undefined) fields[key] = each(field);
+  return fields;
 }

@@ -2,7 +2,7 @@
 import test from 'ava';
 import {resources} from '../../src/api/crd.ts';
 import type {CelRule} from '../../src/api/schema.ts';
-import {parseCel} from '../../src/core/cel-syntax.ts';
+import {parseCel} from '../../src/core/cel-value.ts';
 import {manifestOf, rulesOf} from '../../src/core/manifest.ts';
 
 /** Every rule of every schema, wherever it stands. */
