@@ -78,7 +78,7 @@ const loadWhenNeeded: Plugin = {
 const schemasAsData: Plugin = {
   name: 'schemas-as-data',
   setup(bundle) {
-    bundle.onLoad({filter: /\/src\/api\/(leasepolicy|leaseregistry)\.ts$/}, async ({path}) => {
+    bundle.onLoad({filter: /\/src\/api\/(leasepolicy|leaseregistry|policytest)\.ts$/}, async ({path}) => {
       const values = Object.entries((await import(path)) as Record<string, unknown>);
       const lines = values.map(([name, value]) => `export const ${name} = ${JSON.stringify(value)};`);
       return {contents: lines.join('\n'), loader: 'js'};

@@ -13,6 +13,7 @@ import {
   operatorOptions,
   outputOption,
   selectorOption,
+  testOptions,
   watchOption,
 } from './options.ts';
 import {watchForOption} from './watch-for.ts';
@@ -112,6 +113,16 @@ export const COMMANDS: readonly CommandSpec[] = [
     arguments: [argument('[files...]', 'files, folders or -')],
     options: checkOptions,
     load: () => import('./check.ts'),
+  },
+  {
+    name: 'test',
+    summary: 'run policy tests: files that say what policies are expected to do',
+    description:
+      'A PolicyTest names policies and resources, and expects names of Leases, findings and verdicts of admission. Files, and folders with all that is below them. No cluster is asked: the answers are those of the code of the operator, and of the rules that it puts into the API server.',
+    examples: ['test tests/', 'test tests/payments.yaml -o wide', 'test -o junit tests/ > report.xml'],
+    arguments: [argument('[files...]', 'files or folders of policy tests')],
+    options: testOptions,
+    load: () => import('./policy-test.ts'),
   },
   {
     name: 'top',

@@ -30,7 +30,12 @@ export type Readable = {
   readonly failures: readonly Failure[];
 };
 
-export async function readWhatIsGood(paths: readonly string[], streams: Streams): Promise<Readable> {
+/** With `holding`, files of folders without that text are passed over, as they are for others. */
+export async function readWhatIsGood(
+  paths: readonly string[],
+  streams: Streams,
+  holding = '',
+): Promise<Readable> {
   const listed = await Promise.all(paths.map(each => orFailure(filesOf(each, true))));
   const files = listed.flat();
   const failures = listed.filter(each => each instanceof Failure);
@@ -42,7 +47,7 @@ export async function readWhatIsGood(paths: readonly string[], streams: Streams)
       streams.stderr.write(`reading files: ${index} of ${files.length}\n`);
       toldMs = performance.now();
     }
-    const objects = await orFailure(objectsOf(each.file, streams, !each.isGiven));
+    const objects = await orFailure(objectsOf(each.file, streams, !each.isGiven, holding));
     for (const object of [objects].flat()) {
       if (object instanceof Failure) failures.push(object);
       else found.push(object);
@@ -64,9 +69,16 @@ async function orFailure<T>(work: Promise<T>): Promise<T | Failure> {
 }
 
 /** The library is loaded by those who need it. */
-async function objectsOf(file: string, streams: Streams, skipsOthers: boolean): Promise<(Found | Failure)[]> {
+async function objectsOf(
+  file: string,
+  streams: Streams,
+  skipsOthers: boolean,
+  holding = '',
+): Promise<(Found | Failure)[]> {
+  const text = await textOf(file, streams);
+  if (skipsOthers && !text.includes(holding)) return [];
   const {objectsIn} = await import('./yaml-source.ts');
-  return objectsIn(await textOf(file, streams), file, {skipsOthers});
+  return objectsIn(text, file, {skipsOthers});
 }
 
 type File = {readonly file: string; readonly isGiven: boolean};

@@ -35,16 +35,20 @@ export type OperatorFlags = {
   installation?: string;
   catalogue?: string;
 };
-export const operatorOptions = () => [
+const operatorOption = () =>
   option('--operator <namespace/deployment>', 'the operator that is meant').default(
     'leasepolicy-system/leasepolicy',
-  ),
+  );
+const catalogueOption = () =>
+  option('--catalogue <file>', 'further well-known Leases, as the operator has them').argParser(notEmpty);
+export const operatorOptions = () => [
+  operatorOption(),
   option(
     '--operator-user <name>',
     'user that it is, by default the one that its objects name, or its service account',
   ).argParser(notEmpty),
   option('--installation <name>', 'its ClusterRole, by default as its Deployment says'),
-  option('--catalogue <file>', 'further well-known Leases, as the operator has them').argParser(notEmpty),
+  catalogueOption(),
 ];
 
 /** The first of the formats is the default. */
@@ -79,6 +83,14 @@ export const checkOptions = () => [
     (rule, before = []) => [...before, ...rule.split(',')],
   ),
   option('--explain <rule>', 'print what a rule is about, with examples').argParser(notEmpty),
+];
+
+export const testOptions = () => [
+  option('-o, --output <format>', 'how it is printed')
+    .choices(['table', 'wide', 'json', 'yaml', 'junit'])
+    .default('table'),
+  operatorOption(),
+  catalogueOption(),
 ];
 
 export function notEmpty(value: string): string {

@@ -53,6 +53,8 @@ export async function print<Row>(view: View<Row>, output: Output, streams: Strea
   else streams.stdout.write(tableText(view, output === 'wide', hasColours(streams)));
 }
 
+export const styled = (style: Style, text: string) => styleText(style, text, {validateStream: false});
+
 export const jsonText = (document: unknown) => `${JSON.stringify(document, null, 2)}\n`;
 
 /** The library is loaded by those who need it. kubectl reads YAML 1.1, in which a bare Off is false. */
@@ -77,7 +79,7 @@ export function tableLines<Row>(
     texts.map((text, at) => paint(text, at) + ' '.repeat(padding(at, texts, widths))).join('');
   const painted = (row: Row) => (text: string, at: number) => {
     const style = coloured ? shown[at]?.style?.(row) : undefined;
-    return style === undefined ? text : styleText(style, text, {validateStream: false});
+    return style === undefined ? text : styled(style, text);
   };
   return {header: line(titles), lines: rows.map((row, index) => line(cells[index] ?? [], painted(row)))};
 }

@@ -8,6 +8,7 @@ export type Schema = {
   readonly required?: readonly string[];
   readonly items?: Schema;
   readonly enum?: readonly unknown[];
+  readonly nullable?: boolean;
   readonly minimum?: number;
   readonly maximum?: number;
   readonly minLength?: number;
@@ -45,6 +46,7 @@ export function withDefaults(schema: Schema, given: unknown): unknown {
 
 /** A sentence for each field that the schema refuses, with its path; nothing when the value fits. */
 export function problemsOf(schema: Schema, value: unknown, path: string): string[] {
+  if (schema.nullable && value === null) return [];
   if (schema.enum && !schema.enum.includes(value))
     return [`${path}: it is ${textOf(value)}, write one of ${schema.enum.join(', ')}`];
   switch (schema.type) {
