@@ -138,7 +138,7 @@ const JOURNEYS: readonly (readonly string[])[] = [
     'docs/enforcement.md',
     'docs/findings.md',
   ],
-  ['docs/cli.md', 'docs/check.md', 'docs/election.md'],
+  ['docs/cli.md', 'docs/check.md', 'docs/policy-tests.md', 'docs/election.md'],
   ['docs/install.md', 'docs/operations.md'],
   ['docs/cli-install.md'],
   ['docs/helm.md'],

@@ -10,7 +10,7 @@ import {readTests, type TestFile} from '../../src/cli/test-files.ts';
 import {type AdmissionCase, judgeAdmission} from '../../src/controllers/expectations.ts';
 import {FileWorld} from '../../src/controllers/file-world.ts';
 import {type LeaseManifest, leaseRequest} from '../../src/core/admission/lease-request.ts';
-import type {Breach, Verdict} from '../../src/core/admission/review.ts';
+import {type Breach, review, type Verdict, verdictOf} from '../../src/core/admission/review.ts';
 import {KNOWN} from '../../src/core/catalogue.ts';
 import {isPolicy} from '../../src/core/manifest.ts';
 import {enforced, leaseRights} from '../support/accounts.ts';
@@ -201,6 +201,23 @@ test.serial('the verdicts of 300 random requests are those of the API server', a
   t.log(`${count('Allow')} are allowed, ${count('Warn')} warned of, ${count('Deny')} denied`);
   for (const verdict of ['Allow', 'Warn', 'Deny'] as const) t.true(count(verdict) > 20, verdict);
   await agree(t, server, cases, answers);
+
+  // A namespace for which no operator has made a registry.
+  await server.stage.apply(namespace('late', {team: 'a'}));
+  for (const name of ['rogue', 'always']) {
+    const manifest = {
+      apiVersion: 'coordination.k8s.io/v1',
+      kind: 'Lease',
+      metadata: {name, namespace: 'late'},
+    };
+    const user = 'system:serviceaccount:late:default';
+    const labels = {team: 'a', 'kubernetes.io/metadata.name': 'late'};
+    const request = leaseRequest({user}, manifest, undefined, labels, Date.now());
+    const breaches = review(world.rendered(), request, undefined);
+    const said = await server.answer({user, verdict: 'Deny', after: manifest, before: undefined});
+    t.deepEqual(said, toldOf({verdict: verdictOf(breaches), breaches}, said.first));
+    t.is(said.verdict, 'Deny');
+  }
 });
 
 /** Every moment is now there, as it is for the server. */
@@ -280,13 +297,13 @@ async function agree(
 
 /** An API server with what the test names, whose operator has made its objects and gone. */
 class Server {
-  readonly #stage: Stage;
+  readonly stage: Stage;
   readonly #ask: Ask;
   #count = 0;
   #seed = '';
 
   private constructor(stage: Stage, ask: Ask) {
-    this.#stage = stage;
+    this.stage = stage;
     this.#ask = ask;
   }
 
@@ -332,6 +349,8 @@ class Server {
     const {namespace, name} = after.metadata;
     const seed = JSON.stringify([namespace, name, before]);
     if (seed !== this.#seed) {
+      const free = {metadata: {finalizers: null}};
+      await this.#ask('PATCH', `${leases(namespace)}/${name}?fieldManager=leasepolicy`, free);
       await this.#ask('DELETE', `${leases(namespace)}/${name}`);
       if (before) {
         const reply = await this.#ask('POST', `${leases(namespace)}?fieldManager=leasepolicy`, before);
@@ -358,7 +377,7 @@ class Server {
   /** What failed first of a request that was let through. */
   async #audited(): Promise<string | undefined> {
     const find = async () => {
-      const log = await readFile(this.#stage.cluster.auditLog ?? '', 'utf8');
+      const log = await readFile(this.stage.cluster.auditLog ?? '', 'utf8');
       const line = log.split('\n').find(each => each.includes(`${MARK}=${this.#count}"`));
       return line !== undefined && (JSON.parse(line) as {annotations?: Record<string, string>});
     };

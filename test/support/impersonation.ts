@@ -32,12 +32,12 @@ export async function impersonating(t: ExecutionContext, stage: Stage): Promise<
   t.teardown(() => agent.destroy());
   const {server} = clusters[0].cluster as {server: string};
   return (method, path, body, user) =>
-    send(new URL(path, server), {agent, method, headers: headersOf(user)}, body);
+    send(new URL(path, server), {agent, method, headers: headersOf(method, user)}, body);
 }
 
 /** A key of extra may have a slash, which is no character of a header's name. */
-const headersOf = (user: UserInfo | undefined): Record<string, string | string[]> => ({
-  'Content-Type': 'application/json',
+const headersOf = (method: string, user: UserInfo | undefined): Record<string, string | string[]> => ({
+  'Content-Type': method === 'PATCH' ? 'application/merge-patch+json' : 'application/json',
   ...(user
     ? {
         'Impersonate-User': user.username,
