@@ -5,7 +5,7 @@ import {type Catalogue, KNOWN} from '../core/catalogue.ts';
 import {legible} from '../core/legible.ts';
 import {isPolicy} from '../core/manifest.ts';
 import {loadCatalogue} from '../runtime/catalogue-file.ts';
-import type {Call} from './commands.ts';
+import type {Call} from './command.ts';
 import {EXIT, Failure} from './failure.ts';
 import {operatorOf} from './find-operator.ts';
 import {junitText} from './junit.ts';
