@@ -72,9 +72,9 @@ const rowsOf = ({kind, name}: Asked, namespace: string, {world}: FileWorld): Wor
   );
 
 /** As the registry writes it; undefined where an older workload has the name. */
-function nameOf({leaseKey, leaseNamespace, workload, ...claim}: Claim, {world}: FileWorld) {
-  if (leaseKey === undefined || world.claims.winner(leaseKey)?.workload !== workload) return undefined;
-  if (world.claims.winner(leaseKey)?.policy !== claim.policy) return undefined;
+function nameOf(claim: Claim, {world}: FileWorld): string | undefined {
+  const {leaseKey, leaseNamespace, workload} = claim;
+  if (leaseKey === undefined || world.claims.winner(leaseKey) !== claim) return undefined;
   return leaseNamespace === workload.namespace ? leaseKey.slice(leaseNamespace.length + 1) : leaseKey;
 }
 

@@ -228,6 +228,28 @@ test('a Lease may stand in a file of its own', async t => {
   );
 });
 
+test('of two policies each gives its name, and without one named neither is the answer', async t => {
+  const second = POLICY.replace('name: payments', 'name: second').replace(
+    'prefix: payments',
+    'prefix: second',
+  );
+  const files = {'policy.yaml': `${POLICY}---\n${second}`};
+  const text = `${HEAD}names:
+  - {workload: deployment/api, namespace: shop, policy: second, lease: second-14c2529eb4}
+  - {workload: deployment/api, namespace: shop, lease: second-14c2529eb4}
+admission:
+  - {create: {metadata: {name: rogue, namespace: shop}}, user: jane, policy: second, verdict: Deny, message: LeasePolicy second}
+  - {create: {metadata: {name: rogue, namespace: shop}}, user: jane, policy: second, verdict: Deny, message: LeasePolicy payments}
+`;
+  const {stdout} = await run(t, text, ['-o', 'json'], files);
+  const {results} = JSON.parse(stdout) as {results: {passed: boolean; found: string}[]};
+  t.deepEqual(
+    results.map(({passed}) => passed),
+    [true, false, true, false],
+  );
+  t.is(results[1]?.found, 'payments-14c2529eb4, second-14c2529eb4');
+});
+
 test('two workloads with one name: the older one has the Lease', async t => {
   const twins = ['Deployment', 'StatefulSet']
     .map(kind => `apiVersion: apps/v1\nkind: ${kind}\nmetadata: {name: twin, namespace: shop}\n`)
@@ -428,6 +450,18 @@ for (const [what, files, sentence] of [
     'a policy that a rule of the CRD refuses',
     {'policy.yaml': POLICY.replace('min: 5', 'min: 90')},
     /^policy\.yaml, line 1: LeasePolicy payments can't be in force \(.*durationSeconds\.min is above max/,
+  ],
+  [
+    'a policy that another one keeps out of force',
+    {
+      'policy.yaml': ['a', 'b']
+        .map(name =>
+          POLICY.replace('name: payments', `name: ${name}`).replace('prefix: payments', `prefix: ${name}`),
+        )
+        .map(text => `${text}  injection: {mode: Env}\n`)
+        .join('---\n'),
+    },
+    /^policy\.yaml, line 14: LeasePolicy b can't be in force \(policy a injects LEASE_NAME into Pods/,
   ],
   [
     'a namespace that is no file',
