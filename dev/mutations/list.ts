@@ -500,8 +500,8 @@ export const OF_DANGER: readonly Mutation[] = [
     line: 'default:\n      return false;',
     replacement: 'default:\n      return isObject(event?.object);',
     test: [
-      'test/fuzz/watch.test.ts',
-      'whatever a server sends in whatever order, the store ends with what the server has',
+      'test/runtime/informer.test.ts',
+      'after an event of a type that nobody knows the watch goes on where it was, without a list',
     ],
   },
   {

@@ -293,6 +293,7 @@ for (const [how, answer] of [
   ['an ERROR event 500', watched(errorEvent(500, 'InternalError'))],
   ['a connection that is cut at once', cutAfter('')],
   ['a line that is no JSON', text('{"type": "ADDED", "obj\n')],
+  ['an event of a type that nobody knows', watched({...added('b', 11), type: 'RENAMED'})],
 ] as [string, Answer][]) {
   test(`after ${how} the watch goes on where it was, without a list`, async t => {
     const api = await ApiServer.start(t);
