@@ -1,5 +1,5 @@
-# Builds the operator into one file and the command line into another, and an image that has these two, Node and the
-# libraries that Node is linked to: no shell, no package manager, no npm.
+# Builds the operator into one file and the command line into another, and an image that has these two, the licenses of
+# what is in them, Node and the libraries that Node is linked to: no shell, no package manager, no npm.
 #   docker build -t leasepolicy:0.1.0 .
 # The libraries are those of the image that it is built in; name that by its digest to be sure which:
 #   docker build --build-arg NODE_IMAGE=node@sha256:... -t leasepolicy:0.1.0 .
@@ -13,7 +13,7 @@ RUN npm ci
 COPY dev/node.sha256 dev/
 RUN grep -q "^$(sha256sum < node_modules/.bin/node | cut -d ' ' -f 1) " dev/node.sha256
 COPY tsconfig.json tsconfig.types.json ./
-COPY dev/bundle.ts dev/
+COPY dev/bundle.ts dev/bill.ts dev/licenses.ts dev/
 COPY src src
 COPY crds crds
 COPY config config
@@ -21,7 +21,7 @@ COPY config config
 RUN node_modules/.bin/node dev/bundle.ts
 RUN set -eu; \
     mkdir -p /image/app /image/etc /image/usr/bin; \
-    cp dist/operator.mjs dist/leasepolicy.mjs /image/app/; \
+    cp dist/operator.mjs dist/leasepolicy.mjs dist/THIRD-PARTY-LICENSES.txt /image/app/; \
     cp -L node_modules/.bin/node /image/usr/bin/node; \
     ldd /image/usr/bin/node | grep -o '/[^ ]*' | xargs cp -L --parents --target-directory=/image; \
     echo 'leasepolicy:x:65532:65532::/:/sbin/nologin' > /image/etc/passwd; \

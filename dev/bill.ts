@@ -12,9 +12,12 @@ export type LockedPackage = {
   readonly optionalDependencies?: Readonly<Record<string, string>>;
   readonly peerDependencies?: Readonly<Record<string, string>>;
 };
-/** The folders of the packages that are in the image's two programs, from the lists that dev/bundle.ts leaves. */
+
+/** The folders of the packages that are in the bundles, from the lists that dev/bundle.ts leaves. */
 export async function bundledIn(dist: string): Promise<ReadonlySet<string>> {
-  const files = ['operator', 'leasepolicy'].map(name => path.join(dist, `${name}.packages.json`));
+  const files = ['operator', 'leasepolicy', 'election', 'naming'].map(name =>
+    path.join(dist, `${name}.packages.json`),
+  );
   const texts = await Promise.all(files.map(file => readFile(file, 'utf8')));
   return new Set(texts.flatMap(text => JSON.parse(text) as string[]).sort());
 }
@@ -80,7 +83,8 @@ const nameOf = (lock: Lock, folder: string) =>
   folder === '' ? lock.name : (folder.split('node_modules/').at(-1) ?? '');
 const refOf = (lock: Lock, folder: string) => `${nameOf(lock, folder)}@${at(lock, folder).version}`;
 
-function described(lock: Lock, folder: string): Omit<Component, 'type'> {
+/** What its name, version and license are. */
+export function described(lock: Lock, folder: string): Omit<Component, 'type'> {
   const {version, license, integrity} = at(lock, folder);
   if (!license) throw new Error(`package-lock.json has no license of ${folder}`);
   const name = nameOf(lock, folder);

@@ -2,13 +2,16 @@
  * Bundles what the package consists of, so that it runs without node_modules: the command line into
  * dist/leasepolicy.mjs, the operator into dist/operator.mjs, and what other programs import, the election and the
  * naming, into dist/election.mjs and dist/naming.mjs, with their types in dist/types; beside each, as .packages.json,
- * the packages of which there is something in it. With a version as its argument it makes what another release of the
- * operator would be, dist/operator-<version>.mjs, for tests of an upgrade.
+ * the packages of which there is something in it, and for all of them dist/THIRD-PARTY-LICENSES.txt. With a version as
+ * its argument it makes what another release of the operator would be, dist/operator-<version>.mjs, for tests of an
+ * upgrade.
  */
 import {execFileSync} from 'node:child_process';
 import {chmodSync, readFileSync, renameSync, writeFileSync} from 'node:fs';
 import {type BuildOptions, build, type Metafile, type Plugin} from 'esbuild';
 import {manifestFiles} from '../src/cli/manifest-files.ts';
+import {bundledIn, type Lock} from './bill.ts';
+import {licensesOf} from './licenses.ts';
 
 /**
  * Modules that the framework and KubeConfig load and that this operator never calls, with the exports that are
@@ -126,13 +129,36 @@ async function bundle(entry: string, name: string, options: Omit<BuildOptions, '
   renameSync(`${unfinished}.json`, `dist/${name}.packages.json`);
 }
 
+/** Packages that are published as one file, each with those inside of it, which esbuild can't see. */
+const INSIDE: Readonly<Record<string, readonly string[]>> = {
+  'node_modules/@so-ric/colorspace': [
+    'node_modules/color',
+    'node_modules/color-convert',
+    'node_modules/color-name',
+    'node_modules/color-string',
+    'node_modules/text-hex',
+  ],
+  'node_modules/jsonpath-plus': [
+    'node_modules/@jsep-plugin/assignment',
+    'node_modules/@jsep-plugin/regex',
+    'node_modules/jsep',
+  ],
+};
+
 /** Folders of packages as package-lock.json names them. */
 function packagesIn({outputs}: Metafile): string[] {
   const parts = Object.values(outputs).flatMap(({inputs}) => Object.entries(inputs));
   const folders = parts.flatMap(([file, {bytesInOutput}]) =>
     bytesInOutput > 0 ? (/^(?:.*\/)?node_modules\/(?:@[^/]+\/)?[^/]+/.exec(file)?.[0] ?? []) : [],
   );
-  return [...new Set(folders)].sort();
+  return [...new Set(folders.flatMap(folder => [folder, ...(INSIDE[folder] ?? [])]))].sort();
+}
+
+async function writeLicenses(): Promise<void> {
+  const lock = JSON.parse(readFileSync('package-lock.json', 'utf8')) as Lock;
+  const unfinished = `dist/.licenses-${process.pid}.txt`;
+  writeFileSync(unfinished, licensesOf(lock, await bundledIn('dist'), '.'));
+  renameSync(unfinished, 'dist/THIRD-PARTY-LICENSES.txt');
 }
 
 /** Names stay for stack traces; source text that is never run still costs memory, so white space goes. */
@@ -162,5 +188,6 @@ if (version) {
   ]);
   await bundle('src/election.ts', 'election', {});
   await bundle('src/naming.ts', 'naming', {plugins: [schemasAsData]});
+  await writeLicenses();
   execFileSync('node_modules/.bin/tsc', ['-p', 'tsconfig.types.json'], {stdio: 'inherit'});
 }

@@ -31,13 +31,13 @@ test('the final stage begins with nothing, and only copies: no shell, no package
   t.is(copy?.rest, '--from=build /image /');
 });
 
-test('what is copied into it is the two bundles, Node, its libraries and three files that say who it is', t => {
+test('what is copied into it is the two bundles with their licenses, Node, its libraries and three files that say who it is', t => {
   const [filled = {rest: ''}] = only('RUN', steps).filter(each => each.rest.includes('/image'));
   const commands = filled.rest.split(';').map(each => each.trim());
   t.deepEqual(commands, [
     'set -eu',
     'mkdir -p /image/app /image/etc /image/usr/bin',
-    'cp dist/operator.mjs dist/leasepolicy.mjs /image/app/',
+    'cp dist/operator.mjs dist/leasepolicy.mjs dist/THIRD-PARTY-LICENSES.txt /image/app/',
     'cp -L node_modules/.bin/node /image/usr/bin/node',
     "ldd /image/usr/bin/node | grep -o '/[^ ]*' | xargs cp -L --parents --target-directory=/image",
     "echo 'leasepolicy:x:65532:65532::/:/sbin/nologin' > /image/etc/passwd",

@@ -13,11 +13,12 @@ const execute = promisify(execFile);
 const json = async (file: string) => JSON.parse(await readFile(file, 'utf8'));
 const REPOSITORY = 'https://example.com/somebody/leasepolicy';
 
-test('it has the bundles, the types of what others import, and nothing else', async t => {
+test('it has the bundles, their licenses, the types of what others import, and nothing else', async t => {
   const {files} = await pack(await releaseFolder(t, REPOSITORY), '--dry-run');
   t.deepEqual(files.map(file => file.path).sort(), [
     'LICENSE',
     'README.md',
+    'dist/THIRD-PARTY-LICENSES.txt',
     'dist/election.mjs',
     'dist/leasepolicy.mjs',
     'dist/naming.mjs',

@@ -1,7 +1,7 @@
 /** The krew manifest: made for an archive, which works as krew installs it. */
 import {execFile} from 'node:child_process';
 import {createHash} from 'node:crypto';
-import {chmod, copyFile, mkdir, mkdtemp, readFile, rm, symlink} from 'node:fs/promises';
+import {chmod, copyFile, mkdir, mkdtemp, readdir, readFile, rm, symlink} from 'node:fs/promises';
 import {tmpdir} from 'node:os';
 import path from 'node:path';
 import {promisify} from 'node:util';
@@ -52,6 +52,12 @@ test('the manifest has the checksum of the archive, and the archive is the plugi
   await exec('tar', ['-xzf', archive, '-C', folder]);
   for (const {from, to} of platform.files)
     await copyFile(path.join(folder, from), path.join(folder, 'store', to, from));
+  t.deepEqual((await readdir(path.join(folder, 'store'))).sort(), [
+    'LICENSE',
+    'THIRD-PARTY-LICENSES.txt',
+    'leasepolicy.mjs',
+    'operator.mjs',
+  ]);
   const program = path.join(folder, 'store', platform.bin);
   await chmod(program, 0o755);
   const plugin = path.join(folder, 'kubectl-leasepolicy');

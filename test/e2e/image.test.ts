@@ -19,6 +19,7 @@ whereBuilt(
     const image = await Image.built(t);
 
     t.deepEqual(await filesBesideLibraries(image.root), [
+      'app/THIRD-PARTY-LICENSES.txt',
       'app/leasepolicy.mjs',
       'app/operator.mjs',
       'etc/group',
@@ -26,7 +27,7 @@ whereBuilt(
       'etc/passwd',
       'usr/bin/node',
     ]);
-    for (const name of ['operator.mjs', 'leasepolicy.mjs']) {
+    for (const name of ['operator.mjs', 'leasepolicy.mjs', 'THIRD-PARTY-LICENSES.txt']) {
       const [inside, ours] = await Promise.all([
         readFile(path.join(image.root, 'app', name)),
         readFile(path.join(ROOT, 'dist', name)),
