@@ -29,6 +29,14 @@ export async function denied(stage: Stage): Promise<string> {
 }
 
 export async function injected(stage: Stage): Promise<string> {
+  if (await isOlder(stage))
+    return 'this API server is older than Kubernetes 1.36: it can not tell Pods their Lease';
+  narrator.aside('Until its name is known a Pod is refused, and its controller tries again:');
+  await stage.refusedUntil(
+    'create -f dev/demo/pod-of-mailer.yaml --dry-run=server',
+    'the API server to refuse a Pod whose Lease it does not know',
+    text => text.includes('a Pod of Deployment/mailer waits for LEASE_NAME'),
+  );
   await stage.kubectl('apply -f dev/demo/mailer.yaml');
   const variables =
     'get pods -n demo-shop -l app=mailer -o jsonpath=\'{range .items[*]}{.metadata.name} {.status.phase} {.spec.containers[*].env}{"\\n"}{end}\'';
@@ -39,8 +47,6 @@ export async function injected(stage: Stage): Promise<string> {
     text => text.includes(' Running '),
     60,
   );
-  if (await isOlder(stage))
-    return 'this API server is older than Kubernetes 1.36: it can not tell Pods their Lease';
   stage.check(seen.includes(`"value":"${name}"`), `${name} in the variables of the Pod`, seen);
   return `the Pod of mailer knows its Lease, ${name}, although its manifest says nothing of it`;
 }

@@ -193,6 +193,7 @@ function withNone(lines: readonly string[], none = '<none>'): [string, ...string
 
 function fateLines({what, because, dueWallMs, notBeforeWallMs}: Fate, wallMs: number): [string, ...string[]] {
   if (what === 'kept') return [`it is kept: ${because}`];
+  if (what === 'unknown') return [`nobody can tell: ${because}, which can't be read`];
   if (what === 'stopped') return [`nothing is deleted: ${because}`];
   if (dueWallMs === notBeforeWallMs) return [`it is deleted: ${because}`, whenText(dueWallMs, wallMs)];
   return [

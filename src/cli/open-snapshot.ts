@@ -85,4 +85,6 @@ export function tellNotes(notes: readonly Note[], {stderr}: Streams): void {
     const resources = same.map(({resource}) => resource).join(', ');
     stderr.write(`note: without ${resources}: ${legible(message, MESSAGE_MOST)}\n`);
   }
+  if (notes.some(({resource}) => resource === 'leasepolicies'))
+    stderr.write('note: so findings are missing, and what is orphaned is told as if it were not\n');
 }

@@ -38,6 +38,9 @@ function isAbout(action: Action, {namespace, name}: LeaseView): boolean {
   return text.kind === 'Lease' && text.namespace === namespace && text.name === name;
 }
 
+/** Without these nobody knows which policies there are, and where they are in force. */
+const POLICIES_NEED = ['leasepolicies', 'namespaces'];
+
 function fateOfLease(
   lease: LeaseView,
   state: Lifetime,
@@ -45,6 +48,9 @@ function fateOfLease(
   snapshot: Snapshot,
   now: Now,
 ): Fate {
+  const unread = POLICIES_NEED.filter(resource => snapshot.problems.has(resource));
+  if (unread.length > 0)
+    return {what: 'unknown', because: `by which policies it is judged shows in ${unread.join(' and ')}`};
   const heard = finder.heard(lease);
   const observed = finder.observe(lease);
   const system = systemOf(lease, snapshot, now);

@@ -34,8 +34,8 @@ export type System = {
 };
 
 export type Fate = {
-  readonly what: 'kept' | 'stopped' | 'deleted';
-  /** Completes "it is kept, because" or "it is deleted, because". */
+  readonly what: 'kept' | 'stopped' | 'deleted' | 'unknown';
+  /** Completes "it is kept, because", "it is deleted, because" or "nobody can tell, because". */
   readonly because: string;
   /** When an operator deletes it that has watched all along, in wall milliseconds; it may have passed. */
   readonly dueWallMs?: number;
