@@ -60,11 +60,8 @@ async function tell(snapshot: Snapshot, client: ApiClient, namespace: string, na
     return {...explained, pod: (await podOf(lease, client)) ?? null, notes};
   } catch (error) {
     if (!(error instanceof ApiError && error.status === 403)) throw error;
-    return {
-      ...explained,
-      pod: null,
-      notes: [...notes, {resource: 'pods', message: failureOf(error).message}],
-    };
+    const {reason, message} = failureOf(error);
+    return {...explained, pod: null, notes: [...notes, {resource: 'pods', reason, message}]};
   }
 }
 

@@ -5,7 +5,7 @@ import {legible, MESSAGE_MOST} from '../core/legible.ts';
 import {ApiError} from '../errors.ts';
 import {loadCatalogue} from '../runtime/catalogue-file.ts';
 import type {ApiClient} from '../runtime/client.ts';
-import {failureOf} from './failure.ts';
+import {type FailureReason, failureOf} from './failure.ts';
 import {findOperator} from './find-operator.ts';
 import type {OperatorFlags} from './options.ts';
 import type {Streams} from './output.ts';
@@ -73,10 +73,13 @@ async function read(snapshot: Snapshot, {streams}: Opening): Promise<Snapshot> {
 }
 
 /** What could not be read, and what follows from it. */
-export type Note = {readonly resource: string; readonly message: string};
+export type Note = {readonly resource: string; readonly reason: FailureReason; readonly message: string};
 
 export function notesOf({problems}: Snapshot): Note[] {
-  return [...problems].map(([resource, error]) => ({resource, message: failureOf(error).message}));
+  return [...problems].map(([resource, error]) => {
+    const {reason, message} = failureOf(error);
+    return {resource, reason, message};
+  });
 }
 
 export function tellNotes(notes: readonly Note[], {stderr}: Streams): void {
@@ -85,6 +88,6 @@ export function tellNotes(notes: readonly Note[], {stderr}: Streams): void {
     const resources = same.map(({resource}) => resource).join(', ');
     stderr.write(`note: without ${resources}: ${legible(message, MESSAGE_MOST)}\n`);
   }
-  if (notes.some(({resource}) => resource === 'leasepolicies'))
+  if (notes.some(({resource, reason}) => resource === 'leasepolicies' && reason !== 'NotInstalled'))
     stderr.write('note: so findings are missing, and what is orphaned is told as if it were not\n');
 }

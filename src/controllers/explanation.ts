@@ -48,7 +48,7 @@ function fateOfLease(
   snapshot: Snapshot,
   now: Now,
 ): Fate {
-  const unread = POLICIES_NEED.filter(resource => snapshot.problems.has(resource));
+  const unread = POLICIES_NEED.filter(resource => snapshot.problems.get(resource)?.isNotFound === false);
   if (unread.length > 0)
     return {what: 'unknown', because: `by which policies it is judged shows in ${unread.join(' and ')}`};
   const heard = finder.heard(lease);

@@ -467,10 +467,7 @@ test('who may read one namespace alone sees its Leases, and what is missing is t
   t.regex(stderr, /^note: so findings are missing, and what is orphaned is told as if it were not$/m);
 
   const explained = await call(['explain', `lease/${WEB}`, '-n', 'shop', '--kubeconfig', kubeconfig]);
-  t.regex(
-    explained.stdout,
-    /^Then: +nobody can tell: .* shows in leasepolicies, which can't be read$/m,
-  );
+  t.regex(explained.stdout, /^Then: +nobody can tell: .* shows in leasepolicies, which can't be read$/m);
 });
 
 const UNSERVED = {status: 404, message: '404 page not found'};
