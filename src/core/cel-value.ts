@@ -16,7 +16,7 @@ export type Variables = Readonly<Record<string, unknown>>;
 export function valueOfCel(text: string, variables: Variables): unknown {
   const program = programOf(text);
   try {
-    return asJson(program(asCel(variables) as Record<string, unknown>));
+    return asJson(program(asCel(variables) as Map<string, unknown>));
   } catch (error) {
     if (error instanceof EvaluationError) throw new CelError(summaryOf(error), {cause: error});
     throw error;
@@ -87,21 +87,22 @@ function renameCuts(node: unknown): void {
   renameCuts(args);
 }
 
-/** The whole numbers of JSON are ints in CEL, as they are in the objects of the API server. */
+/**
+ * The whole numbers of JSON are ints in CEL, as they are in the objects of the API server. What has keys becomes a Map:
+ * the library asks an object for its constructor, and a Lease may be called so.
+ */
 function asCel(value: unknown): unknown {
   if (typeof value === 'number') return Number.isSafeInteger(value) ? BigInt(value) : value;
-  return mapped(value, asCel);
+  if (Array.isArray(value)) return value.map(asCel);
+  if (typeof value !== 'object' || value === null) return value;
+  return new Map(
+    Object.entries(value).flatMap(([key, each]) => (each === undefined ? [] : [[key, asCel(each)]])),
+  );
 }
 
-const asJson = (value: unknown): unknown =>
-  typeof value === 'bigint' ? Number(value) : mapped(value, asJson);
-
-function mapped(value: unknown, each: (value: unknown) => unknown): unknown {
-  if (Array.isArray(value)) return value.map(each);
-  if (typeof value !== 'object' || value === null || Object.getPrototypeOf(value) === Date.prototype)
-    return value;
-  // Without inherited keys: a Lease may be called constructor.
-  const fields: Record<string, unknown> = Object.create(null);
-  for (const [key, field] of Object.entries(value)) if (field !== undefined) fields[key] = each(field);
-  return fields;
+function asJson(value: unknown): unknown {
+  if (typeof value === 'bigint') return Number(value);
+  if (Array.isArray(value)) return value.map(asJson);
+  if (!(value instanceof Map)) return value;
+  return Object.fromEntries([...value].map(([key, each]) => [key, asJson(each)]));
 }

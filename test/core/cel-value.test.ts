@@ -11,6 +11,8 @@ const SCOPE = {
     half: 0.5,
     nothing: null,
     dash: {'a-b': 1},
+    odd: {constructor: 1, toString: 2},
+    same: {toString: 2, constructor: 1},
   },
   params: {spec: {names: {'payments-1': {subject: 'Deployment/api'}}}},
   oldObject: null,
@@ -48,6 +50,11 @@ for (const [text, value] of [
   ['string(15) + "s"', '15s'],
   ['timestamp("2026-03-01T12:00:00Z") < timestamp("2026-03-01T13:00:00+00:30")', true],
   ['params.spec.names["payments-1"].subject.split("/")[0]', 'Deployment'],
+  [
+    '"constructor" in self.odd && self.odd.constructor + self.odd["toString"] == 3 && size(self.odd) == 2',
+    true,
+  ],
+  ['self.odd == self.same && has(self.odd.constructor) && self.odd.all(key, self.odd[key] > 0)', true],
   // One side that decides is enough, and comes before an error of the other.
   ['self.none || true', true],
   ['self.none && false', false],
