@@ -97,7 +97,7 @@ export function planUninstall(observed: UninstallObservation, removesPolicies: b
         .map(thing => kept(thing, `it has not the label ${PART_OF}=${PRODUCT}, so it is somebody else's`)),
       ...home.kept,
       ...observed.lent.map(thing => kept(thing, 'you made it, to let the operator read further kinds')),
-      ...observed.leases.filter(lease => !isOwn(lease, observed)).map(keptLease),
+      ...observed.leases.filter(lease => !isAmong(own, lease)).map(keptLease),
     ],
   };
 }
@@ -121,21 +121,19 @@ export function thingText({apiVersion, kind, namespace, name}: Omit<Thing, 'uid'
 const kept = (thing: Thing, because: string): Kept => ({thing: thingText(thing), because});
 
 /**
- * The Lease of its election, and those that policies have given the operator's own Deployment, which never takes them:
- * with the Deployment their product is gone.
+ * Names of the Lease of its election, and of those that policies have given the operator's own Deployment, which never
+ * takes them: with the Deployment their product is gone. Where it is somebody else's it stays, and so do they.
  */
-function isOwn({metadata, spec}: Lease, {namespace, ownLease}: UninstallObservation): boolean {
-  if (metadata.namespace !== namespace) return false;
-  const isOfOperator =
-    metadata.labels?.[LABELS.origin] === 'created' &&
-    metadata.annotations?.[ANNOTATIONS.subject] === `Deployment/${PRODUCT}` &&
-    !spec?.holderIdentity;
-  return metadata.name === ownLease || isOfOperator;
-}
-
-function ownNames(observed: UninstallObservation): ReadonlySet<string> {
-  const made = observed.leases.filter(lease => isOwn(lease, observed));
-  return new Set([observed.ownLease, ...made.map(({metadata}) => metadata.name)]);
+function ownNames({installed, leases, namespace, ownLease}: UninstallObservation): ReadonlySet<string> {
+  if (installed.some(thing => thing.kind === 'Deployment' && !isOurs(thing))) return new Set();
+  const made = leases.filter(
+    ({metadata, spec}) =>
+      metadata.namespace === namespace &&
+      metadata.labels?.[LABELS.origin] === 'created' &&
+      metadata.annotations?.[ANNOTATIONS.subject] === `Deployment/${PRODUCT}` &&
+      !spec?.holderIdentity,
+  );
+  return new Set([ownLease, ...made.map(({metadata}) => metadata.name)]);
 }
 
 function ownLeases(observed: UninstallObservation): readonly Thing[] {
@@ -144,6 +142,9 @@ function ownLeases(observed: UninstallObservation): readonly Thing[] {
   const names = ownNames(observed);
   return home.filter(({kind, name}) => kind === 'Lease' && names.has(name));
 }
+
+const isAmong = (own: readonly Thing[], {metadata}: Lease) =>
+  own.some(({namespace, name}) => namespace === metadata.namespace && name === metadata.name);
 
 /** Its holder may be any text. */
 function keptLease({metadata, spec = {}}: Lease): Kept {

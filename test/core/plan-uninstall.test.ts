@@ -134,8 +134,12 @@ test('every Lease of a workload stays, and the line says why', t => {
     lease('d', '', 'leases', 'StatefulSet/shop/db'),
     lease(OWN, 'leasepolicy-1_x', SYSTEM),
   ];
-  const {kept, removals} = planUninstall(observed({leases}), true);
-  t.false(kinds(removals).includes('Lease'));
+  const home = [thing('coordination.k8s.io/v1', 'Lease', OWN, {namespace: SYSTEM})];
+  const {kept, removals} = planUninstall(observed({leases, home}), true);
+  t.deepEqual(
+    removals.filter(({kind}) => kind === 'Lease'),
+    home,
+  );
   t.deepEqual(
     kept.map(({because}) => because),
     [
@@ -161,6 +165,20 @@ test('a Lease that a policy gave the operator itself goes with it, unless somebo
     given('x').kept.map(({because}) => because),
     ['others are in it: Lease all-1', 'its holder is x'],
   );
+});
+
+test("a Lease of the operator's Deployment stays where that is somebody else's, or its namespace can't be read", t => {
+  const made = lease('all-1', '', SYSTEM, 'Deployment/leasepolicy');
+  Object.assign(made.metadata, {labels: {'leasepolicy.dev/origin': 'created'}});
+  const home = ['all-1', OWN].map(name =>
+    thing('coordination.k8s.io/v1', 'Lease', name, {namespace: SYSTEM, labels: {}}),
+  );
+  const foreign = thing('apps/v1', 'Deployment', 'leasepolicy', {namespace: SYSTEM, labels: {}});
+  for (const further of [{home, installed: [role, foreign]}, {home: {unknown: 'secrets is forbidden'}}]) {
+    const {removals, kept} = planUninstall(observed({leases: [made], ...further}), true);
+    t.false(kinds(removals).includes('Lease'));
+    t.is(kept.at(-1)?.thing, `lease.coordination.k8s.io/all-1 in namespace ${SYSTEM}`);
+  }
 });
 
 test("of a cluster without it nothing is removed, and a ClusterRole that lends a kind is its maker's", t => {
