@@ -1,9 +1,11 @@
 /** Lists and deletes objects of any kind, of which only the metadata is looked at. */
-import type {KubeObject} from '../api/objects.ts';
-import type {Thing} from '../core/plan-uninstall.ts';
+import type {KubeObject, Lease} from '../api/objects.ts';
+import {excerpt} from '../core/legible.ts';
+import {type Thing, thingText} from '../core/plan-uninstall.ts';
 import {ApiError} from '../errors.ts';
 import type {ApiClient} from '../runtime/client.ts';
-import {pathOf, type Resource, type Resources} from './resources.ts';
+import {Failure} from './failure.ts';
+import {pathOf, type Resource, type Resources, readIfThere} from './resources.ts';
 import type {Right} from './rights.ts';
 
 const METADATA = 'application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1,application/json';
@@ -70,6 +72,33 @@ export async function deleteThing(
   } catch (error) {
     // Another object of that name is none of ours.
     if (error instanceof ApiError && (error.isNotFound || error.isConflict)) return false;
+    throw error;
+  }
+}
+
+/**
+ * Deletes a Lease in the version in which nobody holds it: whoever takes it meanwhile keeps it. Then nothing more is to
+ * be removed, as the namespace would take the Lease along.
+ */
+export async function deleteFree(client: ApiClient, path: string, thing: Thing): Promise<boolean> {
+  const lease = await readIfThere<Lease>(client, path);
+  if (!lease) return false;
+  const taken = (because: string) =>
+    new Failure(
+      'Refused',
+      `${thingText(thing)} is no longer free (${because})`,
+      'see who uses it, then again',
+    );
+  if (lease.metadata.uid !== thing.uid) throw taken('it was made anew');
+  const holder = lease.spec?.holderIdentity ?? '';
+  if (holder !== '') throw taken(`its holder is ${excerpt(holder)}`);
+  const {uid, resourceVersion} = lease.metadata;
+  try {
+    await client.send('DELETE', path, {body: {preconditions: {uid, resourceVersion}}});
+    return true;
+  } catch (error) {
+    if (error instanceof ApiError && error.isNotFound) return false;
+    if (error instanceof ApiError && error.isConflict) throw taken('somebody has written it meanwhile');
     throw error;
   }
 }

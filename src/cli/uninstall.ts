@@ -23,7 +23,7 @@ import {jsonText, type Streams} from './output.ts';
 import {PART_NAMES} from './parts.ts';
 import {pathOf, Resources, readIfThere} from './resources.ts';
 import {demandRights} from './rights.ts';
-import {deleteRights, deleteThing, listObjects, listThings} from './things.ts';
+import {deleteFree, deleteRights, deleteThing, listObjects, listThings} from './things.ts';
 import {waitUntil} from './wait.ts';
 import {LEASES, WatchedLease, watchAll, watchSeconds} from './watched-lease.ts';
 
@@ -185,7 +185,7 @@ async function carryOut(
   const keepsPolicies = observed.policies.some(each => !removals.includes(each));
   const removed: string[] = [];
   const remove = async (thing: Thing) => {
-    if (!(await removeOne(uninstalling, thing))) return;
+    if (!(await removeOne(uninstalling, thing, observed))) return;
     removed.push(thingText(thing));
     if (flags.output !== 'json') streams.stdout.write(`${thingText(thing)} removed\n`);
   };
@@ -204,11 +204,17 @@ async function carryOut(
   }
 }
 
-async function removeOne({client, resources, streams}: Uninstalling, thing: Thing): Promise<boolean> {
+async function removeOne(
+  {client, resources, streams}: Uninstalling,
+  thing: Thing,
+  {ownLease}: UninstallObservation,
+): Promise<boolean> {
   const resource = await resources.of(thing);
   if (!resource) return false;
   const path = pathOf(resource, thing.namespace, thing.name);
-  if (!(await deleteThing(client, path, thing))) return false;
+  // The operator gives up the one of its election as it goes.
+  const isFree = thing.kind === 'Lease' && thing.name !== ownLease;
+  if (!(await (isFree ? deleteFree : deleteThing)(client, path, thing))) return false;
   if (thing.kind === 'CustomResourceDefinition' || thing.kind === 'Namespace') {
     const isGone = async () => (await readIfThere<KubeObject>(client, path))?.metadata.uid !== thing.uid;
     const what = `${thingText(thing)} is gone`;
