@@ -1,5 +1,6 @@
 /** Reads policy tests and all that they name; what can't be read is told with its place, and nothing is passed over. */
 import path from 'node:path';
+import {isDeepStrictEqual} from 'node:util';
 import {
   type AdmissionExpectation,
   leaseManifestSchema,
@@ -29,7 +30,8 @@ export type TestFile = Pick<PolicyTest, 'names' | 'findings'> & {
 };
 
 const GROUP = TEST_VERSION.slice(0, TEST_VERSION.indexOf('/'));
-const isTest = ({manifest}: Found) => manifest.apiVersion.startsWith(`${GROUP}/`);
+const groupOf = ({manifest: {apiVersion}}: Found) => apiVersion.split('/').slice(0, -1).join('/');
+const isTest = (found: Found) => groupOf(found) === GROUP;
 
 /** Each test of the paths, or what is wrong with it; a path without any is a failure. */
 export async function readTests(
@@ -119,10 +121,27 @@ class TestReader {
 
   async #manifests({policies = [], resources = []}: PolicyTest): Promise<Found[]> {
     const ofPolicies = await this.#read(policies);
-    const all = [...this.#beside, ...ofPolicies, ...(await this.#read(resources))];
+    const all = this.#once([...this.#beside, ...ofPolicies, ...(await this.#read(resources))]);
     if (!all.some(({manifest}) => isPolicy(manifest)) && this.#failures.length === 0)
       this.#fail(['policies'], 'there is no LeasePolicy in its files', 'name one in policies');
     return all.filter(each => !isTest(each)).flatMap(each => this.#whole(each));
+  }
+
+  /** A file may be named twice; but of two objects with one name nobody can tell which is meant. */
+  #once(all: readonly Found[]): Found[] {
+    const known = new Map<string, Found>();
+    for (const each of all) {
+      const {kind, metadata} = each.manifest;
+      const key = [groupOf(each), kind, metadata.namespace, metadata.name].join('/');
+      const before = known.get(key);
+      if (!before) known.set(key, each);
+      else if (!isDeepStrictEqual(before.manifest, each.manifest)) {
+        const what = `${each.file}, line ${each.line}: ${kind} ${metadata.name}`;
+        const other = `another one stands in ${before.file}, line ${before.line}`;
+        this.#failures.push(new Failure('InvalidFile', `${what}: ${other}`, 'leave one of them out'));
+      }
+    }
+    return [...known.values()];
   }
 
   /** A policy as the API server stores it. */

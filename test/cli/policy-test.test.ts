@@ -464,6 +464,11 @@ for (const [what, files, sentence] of [
     /^policy\.yaml, line 14: LeasePolicy b can't be in force \(policy a injects LEASE_NAME into Pods/,
   ],
   [
+    'a policy that stands there twice, with two contents',
+    {'policy.yaml': `${POLICY}---\n${POLICY.replace('names: Deny', 'names: Audit')}`},
+    /^policy\.yaml, line 13: LeasePolicy payments: another one stands in policy\.yaml, line 1: leave one of them out/,
+  ],
+  [
     'a namespace that is no file',
     {'cluster.yaml': CLUSTER.replace('name: elsewhere}', 'name: other}')},
     /^cluster\.yaml, line \d+: Deployment api is in namespace elsewhere, which is no file's: add it to resources/,
@@ -481,6 +486,11 @@ for (const [what, files, sentence] of [
     t.regex(stderr, sentence);
   });
 }
+
+test('a file that is named twice is read as one', async t => {
+  const {stdout} = await run(t, HEAD.replace('[../cluster.yaml]', '[../cluster.yaml, ..]') + NAMES);
+  t.regex(stdout, /found: +payments-14c2529eb4\n/);
+});
 
 test('one test that is broken does not hide the results of the others', async t => {
   const {code, stdout} = await run(t, `${HEAD}${TWO.replace(/.*wrong.*\n/, '')}---\n${HEAD}`, ['-o', 'json']);
