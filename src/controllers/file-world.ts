@@ -4,7 +4,7 @@
  */
 import type {LeaseRegistrySpec} from '../api/leaseregistry.ts';
 import {type KubeObject, REGISTRY_NAME} from '../api/objects.ts';
-import type {RegistryPatch} from '../core/action.ts';
+import type {Action, RegistryPatch} from '../core/action.ts';
 import {renderAdmission} from '../core/admission/render.ts';
 import type {Catalogue} from '../core/catalogue.ts';
 import type {Finding} from '../core/finding.ts';
@@ -21,6 +21,7 @@ import type {Row} from '../runtime/store.ts';
 import {admissionController} from './admission.ts';
 import {watchBase} from './base-watches.ts';
 import type {RegistryRow} from './project.ts';
+import {registryController} from './registry.ts';
 import {Rehearsal} from './rehearsal.ts';
 import type {OperatorIdentity} from './snapshot.ts';
 import type {WatchRequest} from './watch-request.ts';
@@ -81,7 +82,7 @@ export class FileWorld {
   }
 
   registry(namespace: string): LeaseRegistrySpec | undefined {
-    return this.world.registries.get(`${namespace}/${REGISTRY_NAME}`)?.spec;
+    return this.world.registries.get(registryKey(namespace))?.spec;
   }
 
   /** What each policy in force has in the API server. */
@@ -113,19 +114,25 @@ export class FileWorld {
     return {...row, changedAtMs: this.now.monotonicMs - ageMs} as Row;
   }
 
-  /** The registries as they are once the operator has written them: much else waits for that. */
+  /**
+   * The registries as they are once the operator has written them: much else waits for that. What a collection keeps
+   * there goes with a deletion, and nothing is deleted here.
+   */
   #register(): void {
-    for (let isNew = true; isNew; ) {
-      isNew = false;
-      for (const {plan} of [...this.#rehearsal.advance(this.now).values()]) {
-        for (const action of plan.actions) {
-          if (action.type === 'createRegistry') this.#putRegistry(action.namespace, action.spec);
-          else if (action.type === 'patchRegistry') this.#patchRegistry(action.namespace, action.patch);
-          else continue;
-          isNew = true;
-        }
-      }
-    }
+    for (let writes = this.#writes(); writes.length > 0; writes = this.#writes())
+      for (const write of writes) this.#write(write);
+  }
+
+  #write(action: Action): void {
+    if (action.type === 'createRegistry') this.#putRegistry(action.namespace, action.spec);
+    else if (action.type === 'patchRegistry') this.#patchRegistry(action.namespace, action.patch);
+    else if (action.type === 'deleteRegistry')
+      this.world.registries.delete(registryKey(action.namespace), action.resourceVersion);
+  }
+
+  #writes(): Action[] {
+    const looks = [...this.#rehearsal.advance(this.now).values()];
+    return looks.flatMap(({controller, plan}) => (controller === registryController ? plan.actions : []));
   }
 
   #patchRegistry(namespace: string, patch: RegistryPatch): void {
@@ -135,11 +142,13 @@ export class FileWorld {
 
   #putRegistry(namespace: string, spec: LeaseRegistrySpec): void {
     this.#version += 1;
-    const key = `${namespace}/${REGISTRY_NAME}`;
+    const key = registryKey(namespace);
     const row: RegistryRow = {key, uid: key, resourceVersion: `${this.#version}`, spec};
     this.world.registries.put(row);
   }
 }
+
+const registryKey = (namespace: string) => `${namespace}/${REGISTRY_NAME}`;
 
 /** Without a server every kind is one that it serves. */
 function served(apiVersion: string, kind: string): KindAnswer {

@@ -309,6 +309,38 @@ spec: {holderIdentity: node-2, leaseDurationSeconds: 40, renewTime: "2026-03-01T
   t.deepEqual(found, ['MissingLease', 'none', 'MissingLease']);
 });
 
+test('a Lease that is due to be deleted is judged as it is', async t => {
+  t.timeout(20_000);
+  const orphan = `---
+apiVersion: coordination.k8s.io/v1
+kind: Lease
+metadata:
+  name: payments-0123456789
+  namespace: shop
+  labels: {leasepolicy.dev/policy: payments, leasepolicy.dev/origin: created}
+  annotations: {leasepolicy.dev/subject: Deployment/gone, leasepolicy.dev/orphaned-since: "2026-02-01T12:00:00Z"}
+spec: {holderIdentity: "", leaseDurationSeconds: 1, renewTime: "2026-02-01T12:00:00.000000Z", leaseTransitions: 3}
+`;
+  const text = `${HEAD}${AT}findings:
+  - {about: lease/payments-0123456789, namespace: shop, reasons: [OrphanedLease]}
+`;
+  const {code, stdout} = await run(t, text, [], {'cluster.yaml': CLUSTER + orphan});
+  t.is(code, 0, stdout);
+});
+
+test('a registry that the operator would delete is gone before anything is judged', async t => {
+  t.timeout(20_000);
+  const names = 'names: [{workload: deployment/api, namespace: elsewhere, lease: null}]\n';
+  const registry = `---
+apiVersion: leasepolicy.dev/v1alpha1
+kind: LeaseRegistry
+metadata: {name: leases, namespace: elsewhere}
+spec: {names: {}, subjects: {}, exempt: [], exemptUntil: {}, allowed: "", retired: {}}
+`;
+  const {code, stdout} = await run(t, HEAD + names, [], {'cluster.yaml': CLUSTER + registry});
+  t.is(code, 0, stdout);
+});
+
 const TWO = `names:
   - {workload: deployment/api, namespace: shop, lease: payments-14c2529eb4}
   - {workload: deployment/api, namespace: shop, lease: wrong}
