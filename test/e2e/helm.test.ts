@@ -8,6 +8,7 @@ import {run} from '../../dev/controlplane/process.ts';
 import {type Program, ROOT} from '../../dev/programs.ts';
 import {ownLeaseName} from '../../src/config.ts';
 import {accountsOf, startLeaderAs} from '../support/accounts.ts';
+import {call} from '../support/command.ts';
 import {eventually} from '../support/eventually.ts';
 import {
   ALL_PARTS,
@@ -80,6 +81,9 @@ test.serial(
     await stage.apply(STRICT, deployment('shop', 'api'));
     await inForce(stage);
     await eventually('the workload has its Lease', () => stage.lease('shop', 'strict-14c2529eb4'));
+
+    const byHand = await call(['uninstall', '--yes', `--kubeconfig=${stage.cluster.kubeconfig}`]);
+    t.regex(byHand.stderr, /nothing was changed, .*: run helm uninstall leasepolicy -n leasepolicy-system/);
 
     // The operator runs on, as Pods do for a while.
     const told = await helmPrints(['uninstall', 'leasepolicy', '-n', SYSTEM], stage.cluster.kubeconfig);
