@@ -64,6 +64,8 @@ export const policyTestSchema = Type.Object({
   admission: Type.Optional(Type.Array(admissionExpectation)),
 });
 
+const INT32_MOST = 2 ** 31 - 1;
+
 /** A Lease as the API server takes it. */
 export const leaseManifestSchema = Type.Object({
   apiVersion: choice(['coordination.k8s.io/v1']),
@@ -93,10 +95,10 @@ export const leaseManifestSchema = Type.Object({
   spec: Type.Optional(
     Type.Object({
       holderIdentity: Type.Optional(Type.String()),
-      leaseDurationSeconds: Type.Optional(Type.Integer({minimum: 1})),
+      leaseDurationSeconds: Type.Optional(Type.Integer({minimum: 1, maximum: INT32_MOST})),
       acquireTime: Type.Optional(Type.String()),
       renewTime: Type.Optional(Type.String()),
-      leaseTransitions: Type.Optional(Type.Integer({minimum: 0})),
+      leaseTransitions: Type.Optional(Type.Integer({minimum: 0, maximum: INT32_MOST})),
       strategy: Type.Optional(Type.String()),
       preferredHolder: Type.Optional(Type.String()),
     }),

@@ -463,6 +463,21 @@ for (const [what, text, sentence] of [
     `${HEAD}admission: [{create: {${EMPTY_LEASE}, spec: {renewTime: "2026-03-01T12:00:00Z"}}, user: jane, verdict: Deny}]\n`,
     /create\.spec\.renewTime: 2026-03-01T12:00:00Z is no time: write it as 2026-03-01T12:00:00\.000000Z/,
   ],
+  [
+    'a moment that is none',
+    `${HEAD}admission: [{create: {${EMPTY_LEASE}, spec: {acquireTime: "2026-13-01T12:00:00.000000Z"}}, user: jane, verdict: Deny}]\n`,
+    /create\.spec\.acquireTime: 2026-13-01T12:00:00\.000000Z is no time/,
+  ],
+  [
+    'a moment as the API server does not write it',
+    `${HEAD}admission: [{create: {${EMPTY_LEASE}, spec: {renewTime: "2026-03-01T12:00:00.000000+01:00"}}, user: jane, verdict: Deny}]\n`,
+    /create\.spec\.renewTime: 2026-03-01T12:00:00\.000000\+01:00 is no time: write it as/,
+  ],
+  [
+    'a duration that no API server takes',
+    `${HEAD}admission: [{create: {${EMPTY_LEASE}, spec: {leaseDurationSeconds: 2147483648}}, user: jane, verdict: Deny}]\n`,
+    /create\.spec\.leaseDurationSeconds: it is 2147483648, write a whole number, 1 to 2147483647/,
+  ],
 ] as const) {
   test(`${what} is told with its place, and fails`, async t => {
     const {code, stdout, stderr} = await run(t, text);
