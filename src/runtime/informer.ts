@@ -104,14 +104,16 @@ export class Informer<R extends Row> {
   /** Lists in pages into a side buffer and swaps it in whole. Returns the version to watch from. */
   async #list(): Promise<string> {
     const {store, pollMs} = this.#options;
-    let limit = pollMs === undefined ? PAGE_SIZE : POLL_PAGE_SIZE;
+    const most = pollMs === undefined ? PAGE_SIZE : POLL_PAGE_SIZE;
+    let limit = most;
     const rows = new Map<string, R>();
     let next: string | undefined;
     let version = '';
     const askedAtMs = systemClock.monotonicMs();
     do {
       const {page, size} = await this.#page(limit, next);
-      limit = size;
+      // Large objects may stand together: what follows them need not be asked for one by one.
+      limit = Math.min(most, size * 2);
       for (const object of page.items ?? []) {
         const row = this.#read(object);
         rows.set(row.key, row);
@@ -127,17 +129,21 @@ export class Informer<R extends Row> {
     return version;
   }
 
-  /** A page of at most so many objects, or of fewer where these are too large for one answer. */
+  /**
+   * A page of at most so many objects, or of fewer where these are too large for one answer. What is too large for a page
+   * of one is taken as it is: the server does not page.
+   */
   async #page(limit: number, next: string | undefined) {
-    const {client, path, signal, metadataOnly, pageBytes: maxBytes = PAGE_BYTES} = this.#options;
+    const {client, path, signal, metadataOnly, pageBytes = PAGE_BYTES} = this.#options;
     const accept = metadataOnly ? {accept: metadataAs('PartialObjectMetadataList')} : {};
     for (let size = limit; ; size = Math.ceil(size / 8)) {
       const query = this.#query({limit: `${size}`, continue: next});
+      const bound = size > 1 ? {maxBytes: pageBytes} : {};
       try {
-        const answer = await client.request('GET', `${path}?${query}`, {signal, maxBytes, ...accept});
+        const answer = await client.request('GET', `${path}?${query}`, {signal, ...bound, ...accept});
         return {page: checkList(answer, `GET ${path}`), size};
       } catch (error) {
-        if (!(error instanceof AnswerTooLarge) || size === 1) throw error;
+        if (!(error instanceof AnswerTooLarge)) throw error;
       }
     }
   }
