@@ -40,8 +40,9 @@ export class Screen {
     if (!this.#entered) return;
     this.#entered = false;
     process.off('exit', this.#restore);
-    this.#output.write(LEAVE);
+    // First, so that whoever sees the other screen go has a terminal again.
     this.#input.setRawMode(false);
     this.#input.pause();
+    this.#output.write(LEAVE);
   }
 }
