@@ -60,8 +60,11 @@ const apartFromOperator: Plugin = {
   },
 };
 
-/** Modules of Node that take long to load: an import at the head of the file would load them for every command. */
-const SLOW_BUILTINS = /^(node:)?(child_process|dns|http|http2|https|net|tls|vm)$/;
+/**
+ * Modules of Node that take long to load: an import at the head of the file would load them for every command. And util,
+ * as an older Node has no styleText in it, and would say so before the banner can tell that it is too old.
+ */
+const SLOW_BUILTINS = /^(node:)?(child_process|dns|http|http2|https|net|tls|util|vm)$/;
 
 const loadWhenNeeded: Plugin = {
   name: 'load-when-needed',
@@ -161,13 +164,32 @@ async function writeLicenses(): Promise<void> {
   renameSync(unfinished, 'dist/THIRD-PARTY-LICENSES.txt');
 }
 
+/** Before everything else, so that an older Node says that it is one, and not what it lacks. */
+function versionCheck(): string {
+  const {engines} = JSON.parse(readFileSync('package.json', 'utf8')) as {engines: {node: string}};
+  const [, major, minor] = /^>=(\d+)\.(\d+)$/.exec(engines.node) ?? [];
+  if (minor === undefined)
+    throw new Error(`engines.node of package.json is no >=MAJOR.MINOR: ${engines.node}`);
+  const sentence = `leasepolicy needs Node ${major}.${minor} or newer, this is \${process.versions.node}: \
+run it by a newer one; in a checkout, npm ci brings node_modules/.bin/node`;
+  return `{
+  const [major, minor] = process.versions.node.split('.').map(Number);
+  if (major < ${major} || (major === ${major} && minor < ${minor})) {
+    process.stderr.write(\`${sentence}\\n\`);
+    process.exit(1);
+  }
+}`;
+}
+
+const REQUIRE = "import {createRequire} from 'node:module';const require=createRequire(import.meta.url);";
+
 /** Names stay for stack traces; source text that is never run still costs memory, so white space goes. */
 function bundleProgram(entry: string, name: string, plugins: Plugin[]): Promise<void> {
   return bundle(entry, name, {
     plugins,
     minifyWhitespace: true,
     minifySyntax: true,
-    banner: {js: "import {createRequire} from 'node:module';const require=createRequire(import.meta.url);"},
+    banner: {js: `${REQUIRE}\n${versionCheck()}`},
   });
 }
 

@@ -57,6 +57,35 @@ const NOWHERE = {
   'current-context': 'none',
 };
 
+/** A Node that says it is another one. */
+async function actingAs(version: string, cwd: string): Promise<string[]> {
+  const file = path.join(cwd, `node-${version}.mjs`);
+  const versions = `{...process.versions, node: ${JSON.stringify(version)}}`;
+  await writeFile(file, `Object.defineProperty(process, 'versions', {value: ${versions}});\n`);
+  return ['--import', file];
+}
+
+test('by a Node that is too old, both programs say so in one sentence, whatever they are asked', async t => {
+  const cwd = await alone(t);
+  const {engines} = JSON.parse(await readFile(path.join(ROOT, 'package.json'), 'utf8'));
+  const least: string = engines.node.replace('>=', '');
+  const [major = 0, minor = 0] = least.split('.').map(Number);
+  for (const old of ['20.20.2', `${major - 1}.99.0`, `${major}.${minor - 1}.9`]) {
+    const node = await actingAs(old, cwd);
+    for (const args of [['leasepolicy.mjs', 'get'], ['leasepolicy.mjs', 'run'], ['operator.mjs']])
+      t.like(await t.throwsAsync(execute(process.execPath, [...node, ...args], {cwd})), {
+        code: 1,
+        stdout: '',
+        stderr: `leasepolicy needs Node ${least} or newer, this is ${old}: run it by a newer one; in a checkout, npm ci brings node_modules/.bin/node\n`,
+      });
+  }
+  for (const good of [`${least}.0`, `${major}.${minor + 10}.0`, `${major + 1}.0.0`]) {
+    const node = await actingAs(good, cwd);
+    const {stdout} = await execute(process.execPath, [...node, 'leasepolicy.mjs', ...NAME], {cwd});
+    t.is(stdout, 'payments-14c2529eb4\n', good);
+  }
+});
+
 test('a name is there in less than 300 ms', async t => {
   const cwd = await alone(t);
   const took = async () => {
