@@ -3,7 +3,7 @@ import {LINT_RULES} from '../core/lint/lint.ts';
 import {textOfObject} from '../core/lint/object.ts';
 import {type LintRule, pageOf, SEVERITIES} from '../core/lint/rule.ts';
 import type {Call} from './command.ts';
-import {EXIT, Failure} from './failure.ts';
+import {EXIT, Failure, failureLine} from './failure.ts';
 import {junitText} from './junit.ts';
 import {readWhatIsGood} from './manifests.ts';
 import {type Column, hasColours, print, type Streams} from './output.ts';
@@ -23,14 +23,14 @@ type Flags = ReportOptions & {
   readonly explain?: string;
 };
 
-export async function run({args, flags: given, streams}: Call): Promise<number> {
+export async function run({args, flags: given, streams, program}: Call): Promise<number> {
   const flags = given as Flags;
   if (flags.explain !== undefined) return explain(ruleNamed(flags.explain), streams);
   if (args.length === 0)
     throw new Failure('Usage', 'there is nothing to check', 'write files, folders, or - for standard input');
   const skipped = (flags.skip ?? []).map(each => ruleNamed(each).id);
   const report = reportOn(await readWhatIsGood(args, streams), flags, skipped);
-  await tell(report, flags, streams);
+  await tell(report, flags, streams, program);
   if (report.failures.length > 0) return EXIT.failed;
   return report.findings.some(each => report.fails(each.severity) && each.ignored === undefined)
     ? EXIT.found
@@ -44,18 +44,21 @@ function ruleNamed(id: string): LintRule {
   throw new Failure('Usage', `there is no rule ${id}`, `they go from ${first} to ${last}, see docs/check.md`);
 }
 
-async function tell(report: Report, {output}: Flags, streams: Streams): Promise<void> {
+async function tell(report: Report, {output}: Flags, streams: Streams, program: string): Promise<void> {
   if (output === 'sarif') streams.stdout.write(sarifText(report));
   else if (output === 'junit') streams.stdout.write(junitText('leasepolicy check', suitesOf(report)));
-  else {
+  else if (output === 'json' || output === 'yaml' || report.found.length > 0 || isRead(report)) {
     const rows = report.findings.filter(({ignored}) => ignored === undefined);
     const empty = `Nothing found in ${counted(report.found.length, 'object')}.`;
     await print({rows, columns: COLUMNS, document: () => documentOf(report), empty}, output, streams);
   }
   if (output === 'json' || output === 'yaml' || output === 'sarif') return;
-  for (const {sentence} of report.failures) streams.stderr.write(`${sentence}\n`);
+  for (const {sentence} of report.failures) streams.stderr.write(failureLine(sentence, program));
   if (report.findings.length > 0) streams.stderr.write(`${summaryText(report)}\n`);
 }
+
+/** Of what could not be read, "nothing found" would be taken for an answer. */
+const isRead = ({failures}: Report) => failures.length === 0;
 
 const STYLES = {error: 'red', warning: 'yellow', info: 'cyan'} as const;
 

@@ -54,9 +54,12 @@ export async function tell(error: unknown, output: string, program: string, stre
   const document = {error: {reason, message, next}};
   if (output === 'json') streams.stdout.write(jsonText(document));
   else if (output === 'yaml') streams.stdout.write(await yamlText(document));
-  else streams.stderr.write(`${program}: ${legible(sentence, SENTENCE_MOST)}\n`);
+  else streams.stderr.write(failureLine(sentence, program));
   if (reason === 'Unexpected' && error instanceof Error) streams.stderr.write(`${error.stack}\n`);
 }
+
+export const failureLine = (sentence: string, program: string) =>
+  `${program}: ${legible(sentence, SENTENCE_MOST)}\n`;
 
 export function failureOf(error: unknown): Failure {
   if (error instanceof Failure) return error;

@@ -78,7 +78,16 @@ async function objectsOf(
   const text = await textOf(file, streams);
   if (skipsOthers && !text.includes(holding)) return [];
   const {objectsIn} = await import('./yaml-source.ts');
-  return objectsIn(text, file, {skipsOthers});
+  const objects = objectsIn(text, file, {skipsOthers});
+  return objects.length === 0 && (file === '-' || text.trim() === '') && !skipsOthers
+    ? [nothingIn(file)]
+    : objects;
+}
+
+/** A program that fails leaves a pipe or a file empty, which must not look like manifests without a fault. */
+function nothingIn(file: string): Failure {
+  const what = file === '-' ? 'there is no object in the standard input' : `${file} is empty`;
+  return new Failure('InvalidFile', what, 'see whether the program that writes it has failed');
 }
 
 type File = {readonly file: string; readonly isGiven: boolean};

@@ -6,7 +6,7 @@ import {legible} from '../core/legible.ts';
 import {isPolicy} from '../core/manifest.ts';
 import {loadCatalogue} from '../runtime/catalogue-file.ts';
 import type {Call} from './command.ts';
-import {EXIT, Failure} from './failure.ts';
+import {EXIT, Failure, failureLine} from './failure.ts';
 import {operatorOf} from './find-operator.ts';
 import {junitText} from './junit.ts';
 import {type Found, invalidPolicy} from './manifests.ts';
@@ -21,7 +21,7 @@ type Result = Outcome & {readonly test: string; readonly file: string; readonly 
 
 type Report = {readonly results: readonly Result[]; readonly failures: readonly Failure[]};
 
-export async function run({args, flags: given, streams}: Call): Promise<number> {
+export async function run({args, flags: given, streams, program}: Call): Promise<number> {
   const flags = given as Flags;
   if (args.length === 0)
     throw new Failure('Usage', 'there is nothing to test', 'write files or folders of policy tests');
@@ -32,7 +32,7 @@ export async function run({args, flags: given, streams}: Call): Promise<number> 
     results: reports.flatMap(each => each.results),
     failures: [...failures, ...reports.flatMap(each => each.failures)],
   };
-  await tell(report, flags, streams);
+  await tell(report, flags, streams, program);
   return report.failures.length + failedIn(report).length > 0 ? EXIT.failed : EXIT.done;
 }
 
@@ -86,7 +86,7 @@ function problemOf(found: Found, {world}: FileWorld): Failure | undefined {
 
 const failedIn = ({results}: Report) => results.filter(({passed}) => !passed);
 
-async function tell(report: Report, {output}: Flags, streams: Streams): Promise<void> {
+async function tell(report: Report, {output}: Flags, streams: Streams, program: string): Promise<void> {
   const {results, failures} = report;
   if (output === 'junit') streams.stdout.write(junitText('leasepolicy test', suitesOf(report)));
   else if (output === 'json' || output === 'yaml' || results.length > 0) {
@@ -98,7 +98,7 @@ async function tell(report: Report, {output}: Flags, streams: Streams): Promise<
     for (const each of failedIn(report)) streams.stdout.write(failureText(each, hasColours(streams)));
     if (results.length > 0) streams.stdout.write(`\n${summaryText(report)}\n`);
   }
-  for (const {sentence} of failures) streams.stderr.write(`${sentence}\n`);
+  for (const {sentence} of failures) streams.stderr.write(failureLine(sentence, program));
 }
 
 const wordOf = ({passed}: Result) => (passed ? 'PASS' : 'FAIL');

@@ -156,7 +156,10 @@ test('of a list with one bad item the good ones are judged, and the exit code is
   t.is(code, 1);
   t.regex(stdout, /-:7 +warning +LP102 +Lease\/mailer /);
   t.regex(stdout, /-:13 +error +LP101 +Lease\/held /);
-  t.regex(stderr, /^-, line 4: item 1 of the list is no manifest \(it has no metadata\): correct it\n/);
+  t.regex(
+    stderr,
+    /^leasepolicy: -, line 4: item 1 of the list is no manifest \(it has no metadata\): correct it\n/,
+  );
 });
 
 test('with -o json what can not be read stands among the errors', async t => {
@@ -185,7 +188,9 @@ for (const [what, text, sentence] of [
   test(`one sentence with file and line: ${what}`, async t => {
     const {code, stderr} = await check(text);
     t.is(code, 1);
-    t.regex(stderr.split('\n').find(line => line.startsWith('-')) ?? '', sentence);
+    t.notRegex(stderr, /Nothing found in 0/);
+    const [line] = stderr.split('\n').filter(each => each.startsWith('leasepolicy: -'));
+    t.regex(line?.replace('leasepolicy: ', '') ?? '', sentence);
   });
 }
 
@@ -194,7 +199,28 @@ test('a file that is not there keeps no other from being judged', async t => {
   const {code, stdout, stderr} = await call(['check', 'no-such.yaml', path.join(folder, 'lease.yaml')]);
   t.is(code, 1);
   t.regex(stdout, /lease\.yaml:9 +error +LP101/);
-  t.regex(stderr, /no-such\.yaml can't be read \(.*\): write the path of a manifest\n/);
+  t.regex(stderr, /^leasepolicy: no-such\.yaml can't be read \(.*\): write the path of a manifest\n/);
+});
+
+for (const [what, text] of [
+  ['nothing at all', ''],
+  ['white space', ' \n\n'],
+  ['comments and separators, as of a chart that renders nothing', '---\n# Source: a.yaml\n---\n'],
+] as const) {
+  test(`standard input without any object is an error, as what writes it may have failed: ${what}`, async t => {
+    const sentence =
+      'there is no object in the standard input: see whether the program that writes it has failed';
+    t.deepEqual(await check(text), {code: 1, stdout: '', stderr: `leasepolicy: ${sentence}\n`});
+    for (const format of ['json', 'sarif', 'junit']) t.is((await check(text, '-o', format)).code, 1, format);
+  });
+}
+
+test('a file that is named and empty is an error, and one of a folder is not', async t => {
+  const folder = await folderOf(t, {'empty.yaml': '', 'good.yaml': GOOD});
+  const {code, stderr} = await call(['check', path.join(folder, 'empty.yaml')]);
+  t.is(code, 1);
+  t.regex(stderr, /^leasepolicy: \S+\/empty\.yaml is empty: see whether [^\n]+ has failed\n$/);
+  t.deepEqual(await call(['check', folder]), {code: 0, stdout: '', stderr: 'Nothing found in 1 object.\n'});
 });
 
 test('nothing to check is wrong usage', async t => {

@@ -224,7 +224,7 @@ test('a Lease may stand in a file of its own', async t => {
   t.is(code, 1);
   t.is(
     stderr,
-    'test.yaml, line 7: PolicyTest payments: admission[0].create: ../lease.yaml holds 2 objects, not one Lease: correct it\n',
+    'leasepolicy: test.yaml, line 7: PolicyTest payments: admission[0].create: ../lease.yaml holds 2 objects, not one Lease: correct it\n',
   );
 });
 
@@ -397,11 +397,11 @@ const NAMES = 'names: [{workload: deployment/api, namespace: shop, lease: null}]
 const EMPTY_LEASE = 'metadata: {name: a, namespace: shop}';
 
 for (const [what, text, sentence] of [
-  ['no YAML', `${HEAD}names: [`, /^test\.yaml, line \d+: it is no YAML \(/],
+  ['no YAML', `${HEAD}names: [`, /^leasepolicy: test\.yaml, line \d+: it is no YAML \(/],
   [
     'an unknown field',
     `${HEAD}${NAMES}expect: []\n`,
-    /^test\.yaml, line 7: PolicyTest payments: expect: there is no such field, only apiVersion, /,
+    /^leasepolicy: test\.yaml, line 7: PolicyTest payments: expect: there is no such field, only apiVersion, /,
   ],
   [
     'an unknown field of an expectation',
@@ -421,7 +421,7 @@ for (const [what, text, sentence] of [
   [
     'nothing expected',
     HEAD,
-    /^test\.yaml, line 1: PolicyTest payments: it expects nothing: write names, findings or admission\n/,
+    /^leasepolicy: test\.yaml, line 1: PolicyTest payments: it expects nothing: write names, findings or admission\n/,
   ],
   [
     'no moment',
@@ -431,7 +431,7 @@ for (const [what, text, sentence] of [
   [
     'a missing file',
     HEAD.replace('cluster.yaml', 'nowhere.yaml') + NAMES,
-    /^nowhere\.yaml can't be read \(ENOENT/,
+    /^leasepolicy: nowhere\.yaml can't be read \(ENOENT/,
   ],
   [
     'no policy',
@@ -491,12 +491,12 @@ for (const [what, files, sentence] of [
   [
     'a policy that the schema refuses',
     {'policy.yaml': POLICY.replace('names: Deny', 'names: Never')},
-    /^policy\.yaml, line 1: LeasePolicy payments can't be in force \(spec\.enforcement\.names: it is "Never"/,
+    /^leasepolicy: policy\.yaml, line 1: LeasePolicy payments can't be in force \(spec\.enforcement\.names: it is "Never"/,
   ],
   [
     'a policy that a rule of the CRD refuses',
     {'policy.yaml': POLICY.replace('min: 5', 'min: 90')},
-    /^policy\.yaml, line 1: LeasePolicy payments can't be in force \(.*durationSeconds\.min is above max/,
+    /^leasepolicy: policy\.yaml, line 1: LeasePolicy payments can't be in force \(.*durationSeconds\.min is above max/,
   ],
   [
     'a policy that another one keeps out of force',
@@ -508,7 +508,7 @@ for (const [what, files, sentence] of [
         .map(text => `${text}  injection: {mode: Env}\n`)
         .join('---\n'),
     },
-    /^policy\.yaml, line 14: LeasePolicy b can't be in force \(policy a injects LEASE_NAME into Pods/,
+    /^leasepolicy: policy\.yaml, line 14: LeasePolicy b can't be in force \(policy a injects LEASE_NAME into Pods/,
   ],
   [
     'a policy that stands there twice, with two contents',
@@ -518,12 +518,12 @@ for (const [what, files, sentence] of [
   [
     'a namespace that is no file',
     {'cluster.yaml': CLUSTER.replace('name: elsewhere}', 'name: other}')},
-    /^cluster\.yaml, line \d+: Deployment api is in namespace elsewhere, which is no file's: add it to resources/,
+    /^leasepolicy: cluster\.yaml, line \d+: Deployment api is in namespace elsewhere, which is no file's: add it to resources/,
   ],
   [
     'a workload without a namespace',
     {'cluster.yaml': CLUSTER.replace('name: api, namespace: shop', 'name: api')},
-    /^cluster\.yaml, line \d+: Deployment api has no namespace: write it/,
+    /^leasepolicy: cluster\.yaml, line \d+: Deployment api has no namespace: write it/,
   ],
 ] as const) {
   test(`${what} is told with its place, and nothing is judged`, async t => {
