@@ -3,7 +3,7 @@ import {CommanderError} from 'commander';
 import {type Catalogue, KNOWN} from './core/catalogue.ts';
 import {ownLeaseName} from './core/own-lease.ts';
 import type {ElectionWay} from './core/plan-election.ts';
-import {messageOf, UsageError} from './errors.ts';
+import {messageOf, UsageError, usageSentence} from './errors.ts';
 import {type Flags, runCommand} from './flags.ts';
 import {CANDIDATE_NAME} from './runtime/candidacy.ts';
 import {loadCatalogue} from './runtime/catalogue-file.ts';
@@ -39,8 +39,8 @@ export type Settings = Omit<Config, 'catalogue'> & {readonly catalogueFile: stri
  * The configuration of a run, or undefined when only help or the version was asked for. Throws UsageError with the
  * flag's name for what is unknown or impossible.
  */
-export async function loadConfig(argv: readonly string[]): Promise<Config | undefined> {
-  const settings = parseConfig(argv);
+export async function loadConfig(argv: readonly string[], calledAs?: string): Promise<Config | undefined> {
+  const settings = parseConfig(argv, calledAs);
   if (!settings) return undefined;
   const {catalogueFile, ...rest} = settings;
   const catalogue = catalogueFile === undefined ? KNOWN : await loadCatalogue(catalogueFile);
@@ -48,14 +48,14 @@ export async function loadConfig(argv: readonly string[]): Promise<Config | unde
 }
 
 /** The same without a look at any file. */
-export function parseConfig(argv: readonly string[]): Settings | undefined {
-  const command = runCommand();
+export function parseConfig(argv: readonly string[], calledAs?: string): Settings | undefined {
+  const command = runCommand(calledAs);
   try {
     command.parse([...argv], {from: 'user'});
   } catch (error) {
     if (!(error instanceof CommanderError)) throw error;
     if (error.exitCode === 0) return undefined;
-    throw new UsageError(`${error.message.replace(/^error: /, '')}; see --help`);
+    throw new UsageError(`${usageSentence(error.message)}; see --help`);
   }
   const flags = command.opts<Flags>();
   const {leaseDurationSeconds, renewDeadlineSeconds, retryPeriodSeconds} = flags;

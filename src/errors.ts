@@ -120,6 +120,16 @@ export class UsageError extends Error {
   override readonly name = 'UsageError';
 }
 
+/** What commander says of wrong usage, which may be two sentences and a guess, as one that can go on. */
+export const usageSentence = (message: string): string =>
+  message
+    .replace(/^error: /, '')
+    .replaceAll('\n', ' ')
+    .replace(
+      /^(.* is invalid(?: for argument '[^']*')?|too many arguments[^.]*)\. (.*?)\.?$/,
+      (_, wrong, right) => `${wrong} (${right.charAt(0).toLowerCase()}${right.slice(1)})`,
+    );
+
 /** The sentence of whatever was thrown. */
 export function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);

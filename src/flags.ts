@@ -25,12 +25,12 @@ export type Flags = {
   catalogue?: string;
 };
 
-/** The parser of a run that is started without the command line, as in the container. */
-export function runCommand(): Command {
-  const command = new Command('leasepolicy')
+/** The parser of a run; without the command line, as in the container, it goes by the name of the product. */
+export function runCommand(calledAs = 'leasepolicy'): Command {
+  const command = new Command(calledAs)
     .description('Creates, validates and collects Leases as LeasePolicies say. KUBECONFIG names the cluster.')
     .version(PRODUCT_VERSION, '--version', 'print the version')
-    .helpOption('--help', 'print this')
+    .helpOption('-h, --help', 'print this')
     .allowExcessArguments(false)
     .exitOverride()
     .configureOutput({outputError: () => {}});

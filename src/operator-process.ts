@@ -19,9 +19,9 @@ function newOperator(config: Config, log: Logger): LeasePolicyOperator {
 }
 
 /** Runs the operator until SIGTERM or SIGINT. Exit codes: 0 stopped as asked, 1 failed or wrong usage. */
-export async function run(argv: readonly string[]): Promise<number> {
+export async function run(argv: readonly string[], calledAs?: string): Promise<number> {
   try {
-    const config = await loadConfig(argv);
+    const config = await loadConfig(argv, calledAs);
     if (!config) return 0;
     const log = createLogger(config.logLevel, config.logFormat);
     const operator = newOperator(config, log);

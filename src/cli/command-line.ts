@@ -1,6 +1,7 @@
 /** From the arguments of the process to a command, its call and the exit code. */
 import path from 'node:path';
 import {Command, CommanderError} from 'commander';
+import {usageSentence} from '../errors.ts';
 import {PRODUCT_VERSION} from '../version.ts';
 import type {CommandSpec} from './command.ts';
 import {COMMANDS} from './commands.ts';
@@ -46,13 +47,25 @@ function parse(args: readonly string[], program: string, streams: Streams): Chos
     return undefined;
   }
   try {
-    tree.parse([...args], {from: 'user'});
+    tree.parse([...asCommand(args)], {from: 'user'});
   } catch (error) {
     if (!(error instanceof CommanderError)) throw error;
     if (error.exitCode === 0) return undefined;
     throw usageFailure(error, program, args);
   }
   return chosen;
+}
+
+const commandNamed = (word: string) =>
+  COMMANDS.find(({name, aliases = []}) => [name, ...aliases].includes(word));
+
+/** The help of a command, in whichever way it is asked for; of an unknown one it is told that there is none. */
+function asCommand(args: readonly string[]): readonly string[] {
+  const [first = '', second] = args;
+  const [word, ...more] =
+    first === 'help' && second !== undefined ? [second, '--help'] : [first, ...args.slice(1)];
+  if (word === 'help') return ['--help'];
+  return word.startsWith('-') || commandNamed(word) ? [word, ...more] : [word];
 }
 
 /** Every command with its flags, as help and completion need them; a call is handed to `choose`. */
@@ -101,10 +114,19 @@ const capital = (text: string) => text.charAt(0).toUpperCase() + text.slice(1);
 
 /** commander names what is wrong, and sometimes what was meant. */
 function usageFailure({message}: CommanderError, program: string, args: readonly string[]): Failure {
-  const [first = '', ...more] = message.replace(/^error: /, '').split('\n');
-  const called = COMMANDS.find(({name, aliases = []}) => [name, ...aliases].includes(args[0] ?? ''));
+  const [first = ''] = args;
+  const called = commandNamed(first);
+  const at = args.findIndex(each => commandNamed(each));
+  if (first.startsWith('-') && at > 0) {
+    const right = [program, args[at], ...args.slice(0, at), ...args.slice(at + 1)].join(' ');
+    return new Failure(
+      'Usage',
+      `flag ${first} stands before the command`,
+      `write flags behind it, as in ${right}`,
+    );
+  }
   const help = called ? `${program} ${called.name} --help` : `${program} --help`;
-  return new Failure('Usage', [first, ...more].join(' '), `see ${help}`);
+  return new Failure('Usage', usageSentence(message), `see ${help}`);
 }
 
 /** The format that was asked for, also where the rest of the arguments can't be read. */

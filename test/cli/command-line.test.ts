@@ -46,12 +46,33 @@ for (const [args, sentence] of [
   [['nam'], "unknown command 'nam' (Did you mean name?): see leasepolicy --help"],
   [['name', 'deployment/api', '--nope'], "unknown option '--nope': see leasepolicy name --help"],
   [['name'], "missing required argument 'workload': see leasepolicy name --help"],
-  [['name', 'a/b', 'c/d'], /^too many arguments.*: see leasepolicy name --help$/],
+  [['help', 'nam'], "unknown command 'nam' (Did you mean name?): see leasepolicy --help"],
+  [['none-such', '--help'], "unknown command 'none-such': see leasepolicy --help"],
+  [
+    ['name', 'a/b', 'c/d'],
+    "too many arguments for 'name' (expected 1 argument but got 2: a/b, c/d): see leasepolicy name --help",
+  ],
+  [
+    ['completion', 'tcsh'],
+    "command-argument value 'tcsh' is invalid for argument 'shell' (allowed choices are bash, zsh, fish, kubectl): see leasepolicy completion --help",
+  ],
+  [
+    ['plan', '--watch-for', 'a. b'],
+    "option '--watch-for <seconds>' argument 'a. b' is invalid (write a whole number from 0 to 3600): see leasepolicy plan --help",
+  ],
+  [
+    ['-n', 'shop', 'get', '-A'],
+    'flag -n stands before the command: write flags behind it, as in leasepolicy get -n shop -A',
+  ],
+  [['-n'], "unknown option '-n': see leasepolicy --help"],
   [
     ['name', 'a/b', '-n', ''],
-    /-n, --namespace.* write a text that is not empty: see leasepolicy name --help$/,
+    /-n, --namespace.* \(write a text that is not empty\): see leasepolicy name --help$/,
   ],
-  [['name', 'a/b', '-o', 'xml'], /-o, --output.*'xml' is invalid.*: see leasepolicy name --help$/],
+  [
+    ['get', '-o', 'xml'],
+    "option '-o, --output <format>' argument 'xml' is invalid (allowed choices are table, wide, json, yaml, name): see leasepolicy get --help",
+  ],
 ] as const) {
   test(`wrong usage is one sentence and the exit code 1: ${args.join(' ')}`, async t => {
     const {code, stdout, stderr} = await call(args);
@@ -76,6 +97,14 @@ for (const flags of [['-o', 'json'], ['-ojson'], ['-o=json'], ['--output', 'json
   });
 }
 
+for (const word of ['get', 'list', 'name'])
+  test(`help ${word} is the help of that command`, async t => {
+    const name = word === 'name' ? word : 'get|list';
+    const {code, stdout} = await call(['help', word]);
+    t.is(code, 0);
+    t.true(stdout.startsWith(`Usage: leasepolicy ${name} `), stdout);
+  });
+
 test('the bundle goes by both names, and runs the operator from a file of its own', async t => {
   await operatorCommand();
   const folder = await mkdtemp(path.join(tmpdir(), 'leasepolicy-bin-'));
@@ -84,7 +113,15 @@ test('the bundle goes by both names, and runs the operator from a file of its ow
   await symlink(path.join(ROOT, 'dist/leasepolicy.mjs'), file);
   const env = {...process.env, PATH: `${path.dirname(process.execPath)}:${process.env.PATH}`};
   t.regex((await exec(file, [], {env})).stdout, /^Usage: kubectl leasepolicy COMMAND/);
-  t.regex((await exec(file, ['run', '--help'], {env})).stdout, /--http-port <n>/);
+  for (const asked of [
+    ['run', '--help'],
+    ['run', '-h'],
+    ['help', 'run'],
+  ])
+    t.regex(
+      (await exec(file, asked, {env})).stdout,
+      /^Usage: kubectl leasepolicy run \[options\]\n(.*\n)+ +--http-port <n>/,
+    );
   const error = await t.throwsAsync(exec(file, ['run', '--http-port', 'x'], {env}));
   t.like(error, {code: 1});
   t.regex(String(error?.message), /--http-port.*write a whole number from 0 to 65535/);
