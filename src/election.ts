@@ -63,7 +63,7 @@ export class LeaderElection {
   /** When the term ended whose work goes on. */
   #endedAtMs: number | undefined;
 
-  /** Throws UsageError for durations that could give two leaders, an empty name, and a KubeConfig without a cluster. */
+  /** Throws UsageError for durations that could give two leaders, an empty name, and a KubeConfig without a cluster or that is none. */
   constructor(options: LeaderElectionOptions) {
     const {kubeConfig, namespace, name, userAgent = 'leasepolicy-election', ...others} = options;
     const {

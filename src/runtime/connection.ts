@@ -28,6 +28,15 @@ export type KubeConfigSource = {
   applyToHTTPSOptions(options: RequestOptions): Promise<void>;
 };
 
+/** No type has checked what a program in JavaScript gives. */
+function checkSource(given: Partial<KubeConfigSource> | null | undefined): void {
+  for (const method of ['getCurrentCluster', 'applyToHTTPSOptions'] as const)
+    if (typeof given?.[method] !== 'function')
+      throw new UsageError(
+        `kubeConfig has no method ${method}: give a KubeConfig of @kubernetes/client-node`,
+      );
+}
+
 /**
  * Hands out a live session; requests share it as streams. One session makes 64 requests at once without 64 TLS
  * handshakes, and a stream costs less than half of what a request over HTTP/1.1 does.
@@ -42,6 +51,7 @@ export class Connection {
   #closed = false;
 
   constructor(kubeConfig: KubeConfigSource) {
+    checkSource(kubeConfig);
     const cluster = kubeConfig.getCurrentCluster();
     if (!cluster || cluster.server === NO_CLUSTER) {
       throw new UsageError('no cluster to talk to: set KUBECONFIG to a file whose current-context names one');

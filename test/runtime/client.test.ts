@@ -3,6 +3,7 @@ import {once} from 'node:events';
 import net, {type AddressInfo} from 'node:net';
 import {KubeConfig, type User} from '@kubernetes/client-node';
 import test, {type ExecutionContext} from 'ava';
+import {LeaderElection} from '../../src/election.ts';
 import {ApiError, UsageError} from '../../src/errors.ts';
 import {ApiClient, MERGE_PATCH} from '../../src/runtime/client.ts';
 import {
@@ -461,6 +462,23 @@ test('credentials that can not be had are a failure of the request, and asked fo
 test('a kubeconfig with a proxy-url is refused by name', t => {
   const config = kubeConfig('https://127.0.0.1:1', {proxyUrl: 'http://proxy:3128'});
   t.throws(() => new ApiClient(config), {instanceOf: UsageError, message: /cluster test has a proxy-url/});
+});
+
+test('what is no KubeConfig is refused by its missing method', t => {
+  const getCurrentCluster = () => ({name: 'test', server: 'https://127.0.0.1:1'});
+  for (const [given, method] of [
+    [{}, 'getCurrentCluster'],
+    [undefined, 'getCurrentCluster'],
+    [null, 'getCurrentCluster'],
+    [{getCurrentCluster}, 'applyToHTTPSOptions'],
+  ] as const) {
+    const options = {kubeConfig: given as never, namespace: 'shop', name: 'api'};
+    for (const make of [() => new ApiClient(given as never), () => new LeaderElection(options)])
+      t.throws(make, {
+        instanceOf: UsageError,
+        message: new RegExp(`^kubeConfig has no method ${method}: give`),
+      });
+  }
 });
 
 test('a kubeconfig without a cluster is refused with what to do', t => {
