@@ -11,6 +11,7 @@ import {
 } from '../api/policytest.ts';
 import type {AdmissionCase} from '../controllers/expectations.ts';
 import type {LeaseManifest} from '../core/admission/lease-request.ts';
+import {FINDING_REASONS} from '../core/finding.ts';
 import {isPolicy, type Manifest, rulesOf, specOf} from '../core/manifest.ts';
 import {parseMicroTime} from '../core/microtime.ts';
 import {problemsOf, type Schema} from '../core/structural.ts';
@@ -106,7 +107,18 @@ class TestReader {
       this.#fail(['at'], `at: ${at} is no time`, 'write it as 2026-03-01T12:00:00Z');
     if (names.length + findings.length + admission.length === 0)
       this.#fail([], 'it expects nothing', 'write names, findings or admission');
+    for (const [index, {reasons}] of findings.entries()) this.#checkReasons(reasons, index);
     return this.#failures.length === 0;
+  }
+
+  /** A reason that nobody gives would be awaited for ever. */
+  #checkReasons(reasons: readonly string[], index: number): void {
+    for (const [at, reason] of reasons.entries()) {
+      if (REASONS.has(reason)) continue;
+      const place = ['findings', index, 'reasons', at];
+      const next = `write some of ${FINDING_REASONS.join(', ')}`;
+      this.#fail(place, `${pathText(place)}: there is no reason ${JSON.stringify(reason)}`, next);
+    }
   }
 
   /** Each problem with its path in the document. */
@@ -120,8 +132,10 @@ class TestReader {
   }
 
   async #manifests({policies = [], resources = []}: PolicyTest): Promise<Found[]> {
-    const ofPolicies = await this.#read(policies);
-    const all = this.#once([...this.#beside, ...ofPolicies, ...(await this.#read(resources))]);
+    const named: Found[] = [];
+    for (const [field, paths] of Object.entries({policies, resources}))
+      for (const [index, each] of paths.entries()) named.push(...(await this.#read(each, [field, index])));
+    const all = this.#once([...this.#beside, ...named]);
     if (!all.some(({manifest}) => isPolicy(manifest)) && this.#failures.length === 0)
       this.#fail(['policies'], 'there is no LeasePolicy in its files', 'name one in policies');
     return all.filter(each => !isTest(each)).flatMap(each => this.#whole(each));
@@ -154,12 +168,10 @@ class TestReader {
     return [];
   }
 
-  async #read(paths: readonly string[]): Promise<readonly Found[]> {
-    const {found, failures} = await readWhatIsGood(
-      paths.map(each => this.#placeOf(each)),
-      this.#streams,
-    );
-    this.#failures.push(...failures);
+  /** The field that names the path is where it is to be corrected, if the file is not there. */
+  async #read(file: string, at: Path): Promise<readonly Found[]> {
+    const {found, failures} = await readWhatIsGood([this.#placeOf(file)], this.#streams);
+    for (const {message, next} of failures) this.#fail(at, `${pathText(at)}: ${message}`, next);
     return found;
   }
 
@@ -198,7 +210,7 @@ class TestReader {
 
   async #leaseIn(file: string, at: Path): Promise<unknown> {
     const before = this.#failures.length;
-    const [found, ...more] = await this.#read([file]);
+    const [found, ...more] = await this.#read(file, at);
     if (found && more.length === 0) return found.manifest;
     if (this.#failures.length === before)
       this.#fail(
@@ -220,6 +232,8 @@ class TestReader {
     return lease;
   }
 }
+
+const REASONS: ReadonlySet<string> = new Set(FINDING_REASONS);
 
 const isMicroTime = (text: string) =>
   /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z$/.test(text) && parseMicroTime(text) !== undefined;

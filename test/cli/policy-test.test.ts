@@ -431,7 +431,17 @@ for (const [what, text, sentence] of [
   [
     'a missing file',
     HEAD.replace('cluster.yaml', 'nowhere.yaml') + NAMES,
-    /^leasepolicy: nowhere\.yaml can't be read \(ENOENT/,
+    /^leasepolicy: test\.yaml, line 5: PolicyTest payments: resources\[0\]: nowhere\.yaml can't be read \(ENOENT.*\): write the path of a manifest\n$/,
+  ],
+  [
+    'a missing file of a Lease',
+    `${HEAD}admission: [{create: nowhere.yaml, user: jane, verdict: Deny}]\n`,
+    /^leasepolicy: test\.yaml, line 6: PolicyTest payments: admission\[0\]\.create: nowhere\.yaml can't be read/,
+  ],
+  [
+    'a reason that no finding has',
+    `${HEAD}findings: [{about: lease/my-lock, namespace: shop, reasons: [MisnamedLease, Mispelt]}]\n`,
+    /line 6: PolicyTest payments: findings\[0\]\.reasons\[1\]: there is no reason "Mispelt": write some of .*MisnamedLease, /,
   ],
   [
     'no policy',
