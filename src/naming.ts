@@ -1,7 +1,7 @@
 /** The names that a LeasePolicy gives, for any program: `import {leaseName} from 'leasepolicy/naming'`. */
 import {type NamingSpec, namingSchema} from './api/leasepolicy.ts';
 import {NAMING_VERSION as version} from './core/hash.ts';
-import {nameOf, parseTemplate} from './core/name.ts';
+import {isNameOf, isNamespaceName, nameOf, parseTemplate} from './core/name.ts';
 import {ruleProblems} from './core/schema-rules.ts';
 import {problemsOf, type Schema, withDefaults} from './core/structural.ts';
 
@@ -85,10 +85,15 @@ function checkedWorkload(given: unknown): Required<Workload> {
     if (!isPart(value) || value === '') throw unfit(what, value, 'write a text without "/"');
   if (!/^[A-Z][A-Za-z0-9]*$/.test(`${kind}`))
     throw unfit('kind', kind, 'write it as in a manifest, such as Deployment');
+  if (!isNameOf(`${kind}`, `${name}`)) throw unfit('name', name, `no ${kind} can be called so, ${LETTERS}`);
+  if (!isNamespaceName(`${namespace}`))
+    throw unfit('namespace', namespace, `no namespace can be called so, ${LETTERS}`);
   for (const [key, value] of Object.entries(labels ?? {}))
     if (!isPart(value)) throw unfit(`label ${key}`, value, 'write a text without "/"');
   return {kind, namespace, name, labels: labels ?? {}} as Required<Workload>;
 }
+
+const LETTERS = 'write lower-case letters and digits, with - between them';
 
 /** "/" joins what is hashed: with one inside of a part, two workloads could have one name. */
 const isPart = (value: unknown) => typeof value === 'string' && !value.includes('/');

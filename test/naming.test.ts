@@ -43,6 +43,11 @@ test('what is left out is what the CRD fills in', t => {
   t.is(leaseName({prefix: 'payments', hash: {encoding: 'Safe'}}, API), 'payments-cgrdhdntqg');
 });
 
+test('a Role has a name although no Deployment could be called so', t => {
+  // printf %s 'system:leader' | sha256sum
+  t.is(leaseName({prefix: 'a'}, {...API, kind: 'Role', name: 'system:leader'}), 'a-3908a03cb7');
+});
+
 const anyNaming = fc.record({
   prefix: fc.constantFrom('a', 'payments', 'x9-y'),
   template: fc.constantFrom('{prefix}-{hash}', '{kind}.{hash}', '{prefix}-{name}', '{label:tier}-{hash}'),
@@ -151,6 +156,34 @@ const REFUSED: [what: string, naming: unknown, workload: unknown, problem: Namin
     /^name .* is "a\/b"/,
   ],
   [
+    'a name that no Deployment can have',
+    {prefix: 'a'},
+    {...API, name: 'API_x'},
+    'InvalidWorkload',
+    /^name of the workload is "API_x": no Deployment can be called so, write lower-case letters and digits/,
+  ],
+  [
+    'a name that is too long for any object',
+    {prefix: 'a'},
+    {...API, name: 'a'.repeat(254)},
+    'InvalidWorkload',
+    /^name of the workload is /,
+  ],
+  [
+    'a namespace with a dot',
+    {prefix: 'a'},
+    {...API, namespace: 'shop.eu'},
+    'InvalidWorkload',
+    /^namespace of the workload is "shop\.eu": no namespace can be called so/,
+  ],
+  [
+    'a Role whose name is no part of a path',
+    {prefix: 'a'},
+    {...API, kind: 'Role', name: '50%'},
+    'InvalidWorkload',
+    /^name of the workload is "50%": no Role can be called so/,
+  ],
+  [
     'a label that is no text',
     {prefix: 'a'},
     {...API, labels: {tier: 1}},
@@ -167,7 +200,7 @@ const REFUSED: [what: string, naming: unknown, workload: unknown, problem: Namin
   [
     'a name with a colon',
     {prefix: 'a', template: '{name}'},
-    {...API, name: 'a:b'},
+    {...API, kind: 'Role', name: 'a:b'},
     'InvalidName',
     /"a:b" is no valid name/,
   ],

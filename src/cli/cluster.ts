@@ -65,10 +65,20 @@ async function load(file: string | undefined) {
 
 /** An object, or undefined where there is none, or none that may be read. */
 export async function readable(client: ApiClient, path: string): Promise<KubeObject | undefined> {
+  const found = await lookUp(client, path);
+  return typeof found === 'string' ? undefined : found;
+}
+
+/** The object, or why it is not known. */
+export async function lookUp(
+  client: ApiClient,
+  path: string,
+): Promise<KubeObject | 'missing' | 'unreadable'> {
   try {
     return await client.request<KubeObject>('GET', path);
   } catch (error) {
-    if (error instanceof ApiError && (error.isNotFound || error.status === 403)) return undefined;
+    if (error instanceof ApiError && error.isNotFound) return 'missing';
+    if (error instanceof ApiError && error.status === 403) return 'unreadable';
     throw error;
   }
 }

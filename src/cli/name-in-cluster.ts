@@ -6,8 +6,8 @@ import {projectPolicy} from '../controllers/project.ts';
 import {type Asked, meansKind} from '../core/subject-names.ts';
 import {isSystem} from '../core/system-rules.ts';
 import type {ApiClient} from '../runtime/client.ts';
-import {readable, withCluster} from './cluster.ts';
-import type {Answer} from './name.ts';
+import {lookUp, withCluster} from './cluster.ts';
+import type {Answer, Unknown} from './name.ts';
 import type {ClusterFlags} from './options.ts';
 
 /** A few requests, and never a list of workloads. What may not be read is taken to be selected. */
@@ -18,17 +18,29 @@ async function ask(client: ApiClient, subject: Asked & {namespace: string}): Pro
   const {namespace, kind} = subject;
   const [{items}, place] = await Promise.all([
     client.request<{items: KubeObject[]}>('GET', `/apis/${GROUP}/${VERSION}/leasepolicies`),
-    readable(client, `/api/v1/namespaces/${encodeURIComponent(namespace)}`),
+    lookUp(client, `/api/v1/namespaces/${encodeURIComponent(namespace)}`),
   ]);
   const policies = items.flatMap(item => inForceByStatus(projectPolicy(item)) ?? []);
   const kinds = policies.flatMap(rules => (isSystem(rules) ? [] : rules.kinds));
   const ref = kinds.find(each => meansKind(kind, each));
-  const workload = ref && (await liveWorkload(client, ref, subject));
-  const labels = workload && (workload.metadata.labels ?? {});
+  const workload = ref ? await liveWorkload(client, ref, subject) : 'missing';
   return {
-    question: {...subject, labels, namespaceLabels: place && (place.metadata.labels ?? {})},
+    question: {...subject, labels: labelsOf(workload), namespaceLabels: labelsOf(place)},
     policies,
+    unknown: {
+      selector: unknown(workload, `${kind}/${subject.name} in namespace ${namespace}`),
+      namespaceSelector: unknown(place, `namespace ${namespace}`),
+    },
   };
+}
+
+type Found = Awaited<ReturnType<typeof lookUp>>;
+
+const labelsOf = (found: Found) => (typeof found === 'string' ? undefined : (found.metadata.labels ?? {}));
+
+function unknown(found: Found, what: string): Unknown | undefined {
+  if (found === 'missing') return {because: `there is no ${what}`, isMissing: true};
+  return found === 'unreadable' ? {because: `you may not read ${what}`, isMissing: false} : undefined;
 }
 
 type ResourceList = {resources: {name: string; kind: string}[]};
@@ -37,12 +49,10 @@ async function liveWorkload(
   client: ApiClient,
   {apiVersion, kind}: KindRef,
   {namespace, name}: {namespace: string; name: string},
-): Promise<KubeObject | undefined> {
+): Promise<Found> {
   const root = apiVersion.includes('/') ? `/apis/${apiVersion}` : `/api/${apiVersion}`;
   const {resources} = await client.request<ResourceList>('GET', root);
   const plural = resources.find(each => each.kind === kind && !each.name.includes('/'))?.name;
   const place = `${root}/namespaces/${encodeURIComponent(namespace)}`;
-  return plural === undefined
-    ? undefined
-    : readable(client, `${place}/${plural}/${encodeURIComponent(name)}`);
+  return plural === undefined ? 'missing' : lookUp(client, `${place}/${plural}/${encodeURIComponent(name)}`);
 }

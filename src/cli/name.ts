@@ -1,7 +1,16 @@
 /** Prints the name of the Lease of a workload, by the policies of a cluster or of files. */
+import {legible} from '../core/legible.ts';
 import {isPolicy, rulesOf} from '../core/manifest.ts';
+import {isNameOf, isNamespaceName} from '../core/name.ts';
 import type {Rules} from '../core/rules.ts';
-import {type GivenName, meansKind, namesGiven, parseSubject, type Question} from '../core/subject-names.ts';
+import {
+  type Asked,
+  type GivenName,
+  meansKind,
+  namesGiven,
+  parseSubject,
+  type Question,
+} from '../core/subject-names.ts';
 import type {SystemRules} from '../core/system-rules.ts';
 import type {Call} from './command.ts';
 import {EXIT, Failure} from './failure.ts';
@@ -11,8 +20,19 @@ import {type Column, print} from './output.ts';
 
 type Flags = ClusterFlags & FileFlags & OutputFlags;
 
-/** What was asked for, and the policies that answer it. */
-export type Answer = {question: Question; policies: readonly (Rules | SystemRules)[]};
+/** Why labels are not known. */
+export type Unknown = {
+  readonly because: string;
+  /** Whether it is for certain not there, which is told even where no label matters. */
+  readonly isMissing: boolean;
+};
+
+/** What was asked for, the policies that answer it, and by which selector what is not known. */
+export type Answer = {
+  question: Question;
+  policies: readonly (Rules | SystemRules)[];
+  unknown: Readonly<Record<'namespaceSelector' | 'selector', Unknown | undefined>>;
+};
 
 export async function run({args: [text = ''], flags: given, streams}: Call): Promise<number> {
   const flags = given as Flags;
@@ -21,7 +41,8 @@ export async function run({args: [text = ''], flags: given, streams}: Call): Pro
     const next = 'write its kind and name, such as deployment/api';
     throw new Failure('Usage', `${text} is no workload`, next);
   }
-  const {question, policies} = flags.filename
+  checkNames(asked, flags.namespace);
+  const {question, policies, unknown} = flags.filename
     ? fromFiles(await readManifests(flags.filename, streams), {...asked, namespace: flags.namespace})
     : await (await import('./name-in-cluster.ts')).fromCluster(flags, asked);
   const {names, others} = namesGiven(question, policies);
@@ -32,7 +53,29 @@ export async function run({args: [text = ''], flags: given, streams}: Call): Pro
     const view = {rows, columns: COLUMNS, document: () => ({names: rows}), name: nameOf, empty: ''};
     await print(view, flags.output ?? 'table', streams);
   }
+  for (const note of notesOf(rows, unknown)) streams.stderr.write(`note: ${legible(note, NOTE_MOST)}\n`);
   return EXIT.done;
+}
+
+/** What can't be there has no name. */
+function checkNames({kind, name}: Asked, namespace: string | undefined): void {
+  const next = 'write lower-case letters and digits, with - between them';
+  if (!isNameOf(kind, name)) throw new Failure('Usage', `no ${kind} can be called ${name}`, next);
+  if (namespace !== undefined && !isNamespaceName(namespace))
+    throw new Failure('Usage', `no namespace can be called ${namespace}`, next);
+}
+
+const NOTE_MOST = 1024;
+
+/** What the names rest on that nobody has looked at. */
+function notesOf(rows: readonly Row[], unknown: Answer['unknown']): string[] {
+  return (['namespaceSelector', 'selector'] as const).flatMap(selector => {
+    const {because, isMissing = false} = unknown[selector] ?? {};
+    const policies = rows.filter(({assumed}) => assumed.includes(selector)).map(({policy}) => policy);
+    if (because !== undefined && policies.length > 0)
+      return `${because}: its labels are taken to be those that ${policies.join(', ')} selects`;
+    return isMissing ? `${because}: this is the name that the Lease would have` : [];
+  });
 }
 
 type Row = Omit<GivenName, 'result'> & {readonly lease: string};
@@ -87,7 +130,15 @@ function fromFiles(found: readonly Found[], {kind, name, namespace: given}: Subj
     // The API server gives each namespace the label of its name.
     namespaceLabels: place && {...place.manifest.metadata.labels, 'kubernetes.io/metadata.name': namespace},
   };
-  return {question, policies: policies.map(compiled)};
+  const notIn = (what: string): Unknown => ({because: `no file holds ${what}`, isMissing: false});
+  return {
+    question,
+    policies: policies.map(compiled),
+    unknown: {
+      selector: notIn(`${kind}/${name} of namespace ${namespace}`),
+      namespaceSelector: notIn(`namespace ${namespace}`),
+    },
+  };
 }
 
 function compiled(found: Found): Rules | SystemRules {

@@ -24,6 +24,20 @@ export type NameResult = {name: string} | {problem: 'NameTooLong' | 'InvalidName
 
 const SUBDOMAIN = /^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$/;
 
+const LABEL = /^[a-z0-9]([-a-z0-9]*[a-z0-9])?$/;
+const MAX_NAMESPACE_LENGTH = 63;
+
+/** Of these the API server takes every name that is one part of a path. */
+const FREELY_NAMED = /^(cluster)?role(binding)?s?(\.|$)/i;
+
+/** Whether the API server takes an object of that kind and name; the kind may be written as for kubectl. */
+export function isNameOf(kind: string, name: string): boolean {
+  if (FREELY_NAMED.test(kind)) return !['', '.', '..'].includes(name) && !/[/%]/.test(name);
+  return name.length <= MAX_NAME_LENGTH && SUBDOMAIN.test(name);
+}
+
+export const isNamespaceName = (name: string) => name.length <= MAX_NAMESPACE_LENGTH && LABEL.test(name);
+
 /** Splits a template into literals and variables; the schema has refused every other form. */
 export function parseTemplate(template: string): Token[] {
   const tokens: Token[] = [];

@@ -358,6 +358,47 @@ test('name asks the cluster for policies and labels', async t => {
       ['picky', ['selector']],
     ],
   );
+  t.is(
+    json.stderr,
+    'note: there is no deploy/new in namespace shop: its labels are taken to be those that picky selects\n',
+  );
+});
+
+test('name tells that the workload or its namespace is not there, and still gives the name', async t => {
+  const world = [namespace('shop'), policy(), deployment('api')];
+  const noWorkload = await on(t, world, 'name', 'deployment/nope');
+  t.regex(noWorkload.stdout, /^payments-[0-9a-f]{10}\n$/);
+  t.is(
+    noWorkload.stderr,
+    'note: there is no deployment/nope in namespace shop: this is the name that the Lease would have\n',
+  );
+  const noNamespace = await on(t, world, 'name', 'deployment/api', '-n', 'nope');
+  t.like(noNamespace, {code: 0, stdout: `${API}\n`});
+  t.is(
+    noNamespace.stderr,
+    'note: there is no namespace nope: this is the name that the Lease would have\nnote: there is no deployment/api in namespace nope: this is the name that the Lease would have\n',
+  );
+  const there = await on(t, world, 'name', 'deployment/api');
+  t.deepEqual(there, {code: 0, stdout: `${API}\n`, stderr: ''});
+});
+
+test('name notes what may not be read only where the name rests on it', async t => {
+  const world = [namespace('shop'), policy(), deployment('api')];
+  const refusals = {'/apis/apps/v1/namespaces/shop/deployments': {status: 403, message: 'no'}};
+  const plain = await smallCluster(t, {objects: world, refusals});
+  t.deepEqual(await call(['name', 'deployment/api', '--kubeconfig', plain.kubeconfig]), {
+    code: 0,
+    stdout: `${API}\n`,
+    stderr: '',
+  });
+  const {spec} = policy();
+  const workloads = {...spec.subjects.workloads, selector: {matchLabels: {tier: 'front'}}};
+  const picky = {...policy(), spec: {...spec, subjects: {workloads}}};
+  const rests = await smallCluster(t, {objects: [namespace('shop'), picky], refusals});
+  t.is(
+    (await call(['name', 'deployment/api', '--kubeconfig', rests.kubeconfig])).stderr,
+    'note: you may not read deployment/api in namespace shop: its labels are taken to be those that payments selects\n',
+  );
 });
 
 const FORBIDDEN = {

@@ -62,7 +62,13 @@ test('each policy that selects the workload gives a line', async t => {
 });
 
 test('standard input is a file too, and what is not known of labels is assumed', async t => {
-  const {stdout} = await call(['name', 'deploy/api', '-n', 'shop', '-f', '-', '-o', 'json'], {stdin: ORDERS});
+  const args = ['name', 'deploy/api', '-n', 'shop', '-f', '-', '-o', 'json'];
+  const {stdout, stderr} = await call(args, {stdin: ORDERS});
+  t.deepEqual(stderr.split('\n'), [
+    'note: no file holds namespace shop: its labels are taken to be those that orders selects',
+    'note: no file holds deploy/api of namespace shop: its labels are taken to be those that orders selects',
+    '',
+  ]);
   t.deepEqual(JSON.parse(stdout), {
     names: [
       {
@@ -77,6 +83,16 @@ test('standard input is a file too, and what is not known of labels is assumed',
 });
 
 for (const [text, args, sentence] of [
+  [
+    POLICY,
+    ['name', 'deployment/API_x'],
+    'no deployment can be called API_x: write lower-case letters and digits, with - between them',
+  ],
+  [
+    POLICY,
+    ['name', 'deployment/api', '-n', 'Shop'],
+    'no namespace can be called Shop: write lower-case letters and digits, with - between them',
+  ],
   [POLICY, ['name', 'api'], 'api is no workload: write its kind and name, such as deployment/api'],
   [
     POLICY,
