@@ -523,7 +523,7 @@ for (const [what, files, sentence] of [
   [
     'a policy that stands there twice, with two contents',
     {'policy.yaml': `${POLICY}---\n${POLICY.replace('names: Deny', 'names: Audit')}`},
-    /^policy\.yaml, line 13: LeasePolicy payments: another one stands in policy\.yaml, line 1: leave one of them out/,
+    /^leasepolicy: policy\.yaml, line 13: LeasePolicy payments: another one stands in policy\.yaml, line 1: leave one of them out/,
   ],
   [
     'a namespace that is no file',
