@@ -16,6 +16,7 @@ import {asking, demandTerminal} from './confirm.ts';
 import {EXIT, Failure} from './failure.ts';
 import {demandNoRelease} from './helm-release.ts';
 import {installation, PRODUCT} from './installation.ts';
+import {leaderElsewhere, operatorPods} from './leader-elsewhere.ts';
 import {removeLeasesOf} from './leases-of.ts';
 import {operatorNamespace} from './operator-namespace.ts';
 import type {ClusterFlags, OutputFlags} from './options.ts';
@@ -25,7 +26,6 @@ import {pathOf, Resources, readIfThere} from './resources.ts';
 import {demandRights} from './rights.ts';
 import {deleteFree, deleteRights, deleteThing, listObjects, listThings} from './things.ts';
 import {waitUntil} from './wait.ts';
-import {LEASES, WatchedLease, watchAll, watchSeconds} from './watched-lease.ts';
 
 export type UninstallFlags = ClusterFlags &
   OutputFlags & {yes?: boolean; print?: boolean; keepPolicies?: boolean; leasesOf?: string};
@@ -60,7 +60,7 @@ async function uninstall(uninstalling: Uninstalling): Promise<void> {
   const observed = await observe(uninstalling);
   if (flags.yes || flags.print) {
     const plan = planUninstall(observed, !flags.keepPolicies);
-    if (flags.print) tellPlan(plan, flags, streams);
+    if (flags.print) await tellPlan(uninstalling, observed, plan);
     else await carryOut(uninstalling, observed, plan);
     return;
   }
@@ -69,21 +69,30 @@ async function uninstall(uninstalling: Uninstalling): Promise<void> {
     const removesPolicies =
       names !== '' && !flags.keepPolicies && (await ask(`Remove the LeasePolicies (${names}), too?`));
     const plan = planUninstall(observed, removesPolicies);
-    tellPlan(plan, flags, streams);
+    await tellPlan(uninstalling, observed, plan);
     if (plan.removals.length === 0) return;
     if (await ask('Remove this?')) await carryOut(uninstalling, observed, plan);
     else streams.stdout.write('Nothing was removed.\n');
   });
 }
 
-function tellPlan({removals, kept}: UninstallPlan, {output}: UninstallFlags, {stdout}: Streams): void {
-  if (output === 'json') {
-    stdout.write(jsonText({wouldRemove: removals.map(thingText), kept}));
+async function tellPlan(
+  uninstalling: Uninstalling,
+  observed: UninstallObservation,
+  {removals, kept}: UninstallPlan,
+): Promise<void> {
+  const {flags, streams} = uninstalling;
+  const {stdout, stderr} = streams;
+  const leader = await leaderBeside(uninstalling, observed, removals);
+  const notes = leader === undefined ? [] : [`${leader}: it has to be stopped first`];
+  if (flags.output === 'json') {
+    stdout.write(jsonText({wouldRemove: removals.map(thingText), kept, notes}));
     return;
   }
   if (removals.length === 0) stdout.write('Nothing of LeasePolicy is to be removed.\n');
   for (const thing of removals) stdout.write(`${thingText(thing)} would be removed\n`);
   for (const {thing, because} of kept) stdout.write(`${thing} stays: ${because}\n`);
+  for (const note of notes) stderr.write(`${note}\n`);
 }
 
 async function observe({client, resources, flags}: Uninstalling): Promise<UninstallObservation> {
@@ -182,6 +191,7 @@ async function carryOut(
 ): Promise<void> {
   const {client, resources, flags, streams} = uninstalling;
   await demandRights(client, await deleteRights(removals, resources));
+  if (removals.length > 0) await demandNoLeader(uninstalling, observed, removals);
   const keepsPolicies = observed.policies.some(each => !removals.includes(each));
   const removed: string[] = [];
   const remove = async (thing: Thing) => {
@@ -189,12 +199,14 @@ async function carryOut(
     removed.push(thingText(thing));
     if (flags.output !== 'json') streams.stdout.write(`${thingText(thing)} removed\n`);
   };
+  const isLast = endsRefusals(observed, removals);
   for (const thing of removals) {
     await remove(thing);
-    if (thing.kind !== 'Deployment') continue;
-    await operatorGone(uninstalling, observed.namespace);
-    if (keepsPolicies) await demandNoLeader(uninstalling, observed);
-    await sweep(uninstalling, remove);
+    if (thing.kind === 'Deployment') {
+      await operatorGone(uninstalling, observed.namespace);
+      if (keepsPolicies) await demandNoLeader(uninstalling, observed, []);
+    }
+    if (isLast(thing)) await sweep(uninstalling, remove);
   }
   await sweep(uninstalling, remove);
   if (flags.output === 'json') streams.stdout.write(jsonText({removed, kept}));
@@ -202,6 +214,12 @@ async function carryOut(
     if (removed.length === 0) streams.stdout.write('Nothing of LeasePolicy is to be removed.\n');
     for (const {thing, because} of kept) streams.stdout.write(`${thing} stays: ${because}\n`);
   }
+}
+
+/** Behind this one nothing may refuse any more, as what the rules need to be obeyed goes next. */
+function endsRefusals({rendered}: UninstallObservation, removals: readonly Thing[]) {
+  const last = removals.findLast(each => each.kind === 'Deployment' || rendered.includes(each));
+  return (thing: Thing) => thing === last;
 }
 
 async function removeOne(
@@ -225,26 +243,32 @@ async function removeOne(
 
 /** What still runs would make anew what is removed next. */
 async function operatorGone({client, streams}: Uninstalling, namespace: string): Promise<void> {
-  const path = `/api/v1/namespaces/${encodeURIComponent(namespace)}/pods`;
-  const isGone = async () =>
-    (await listObjects(client, path, `app.kubernetes.io/name=${PRODUCT}`)).length === 0;
+  const isGone = async () => (await operatorPods(client, namespace)).length === 0;
   const what = 'the Pods of the operator are gone';
   await waitUntil({streams, what, mostMs: GONE_MS, next: `look at the Pods in ${namespace}`}, isGone);
 }
 
-/** One that runs elsewhere, while policies stay, would make anew what is removed next, whenever it comes to it. */
-async function demandNoLeader({client, streams}: Uninstalling, {namespace, ownLease}: UninstallObservation) {
-  const path = `${LEASES}/namespaces/${encodeURIComponent(namespace)}/leases/${ownLease}`;
-  const lease = await readIfThere<Lease>(client, path);
-  if (!lease?.spec?.holderIdentity) return;
-  const watched = new WatchedLease(lease);
-  const seconds = watchSeconds([watched]);
-  streams.stderr.write(`watching for ${seconds} seconds whether another operator still leads ...\n`);
-  await watchAll(client, [watched]);
-  if (watched.lease === undefined || watched.whyItStays === undefined) return;
-  const what = `the operator's Lease ${ownLease} says that one runs elsewhere (${watched.whyItStays})`;
+/** One that runs elsewhere would fight what is done next, or come back to a cluster that has lost what it needs. */
+async function demandNoLeader(
+  uninstalling: Uninstalling,
+  observed: UninstallObservation,
+  removals: readonly Thing[],
+): Promise<void> {
+  const leader = await leaderBeside(uninstalling, observed, removals);
+  if (leader === undefined) return;
+  const what = removals.length > 0 ? `nothing was removed, as ${leader}` : leader;
   throw new Failure('Refused', what, 'stop it, then again');
 }
+
+/** An operator that leads and does not go with what is still to be removed. */
+const leaderBeside = (
+  {client, streams}: Uninstalling,
+  {namespace, ownLease}: UninstallObservation,
+  removals: readonly Thing[],
+) => {
+  const podsGo = removals.some(({kind}) => kind === 'Deployment');
+  return leaderElsewhere({client, streams, namespace, ownLease, podsGo});
+};
 
 /** An operator that was in the middle of a write has made some anew. */
 async function sweep({client, resources}: Uninstalling, remove: (thing: Thing) => Promise<void>) {

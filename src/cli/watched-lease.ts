@@ -39,6 +39,11 @@ export class WatchedLease {
     return this.#firstSeenMs + watchMs(this.#view) - systemClock.monotonicMs();
   }
 
+  /** Whether it is there, and somebody has written it under our eyes. */
+  get isWritten(): boolean {
+    return this.#lease !== undefined && this.#view.changedAtMs > this.#firstSeenMs;
+  }
+
   /** Undefined when nobody holds it. */
   get whyItStays(): string | undefined {
     if (!this.#lease) return 'it is gone already';

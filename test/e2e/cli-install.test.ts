@@ -5,7 +5,15 @@ import {leads} from '../../dev/programs.ts';
 import {accountsOf, startLeaderAs} from '../support/accounts.ts';
 import {call} from '../support/command.ts';
 import {eventually} from '../support/eventually.ts';
-import {deployment, namespace, policy, type Stage, setEmptyStage, startLeader} from '../support/stage.ts';
+import {
+  deployment,
+  namespace,
+  policy,
+  type Stage,
+  setEmptyStage,
+  setStage,
+  startLeader,
+} from '../support/stage.ts';
 
 const SYSTEM = 'leasepolicy-system';
 
@@ -37,7 +45,7 @@ test('it installs all, the operator runs by what is granted, and all of it goes 
   t.is(lines.at(-1), 'leasepolicy.leasepolicy.dev/control-plane created');
 
   const account = await (await accountsOf(t, stage))(SYSTEM, 'leasepolicy');
-  const operator = await startLeaderAs(t, account);
+  const operator = await startLeaderAs(t, account, '--identity', `${await podOf(stage)}_1`);
   await stage.apply(payments);
   await ready(stage);
   const again = await cli('install', '--with', 'flowcontrol,system-policies', '-o', 'json');
@@ -81,6 +89,13 @@ const payments = policy('payments', {
   access: {grant: 'ServiceAccount'},
   enforcement: {names: 'Deny'},
 });
+
+/** As whom an operator leads that the Deployment runs: no kubelet does it here. */
+const podOf = async ({kubectl}: Stage) =>
+  eventually('a Pod of the operator', async () => {
+    const pods = ['get', 'pods', `--namespace=${SYSTEM}`, '--selector=app.kubernetes.io/name=leasepolicy'];
+    return kubectl([...pods, '--output=jsonpath={.items[0].metadata.name}']);
+  });
 
 const mine = (place: string) => ({
   apiVersion: 'coordination.k8s.io/v1',
@@ -152,12 +167,7 @@ test('policies may stay, but not while an operator elsewhere makes anew what is 
   const operator = await startLeader(stage);
   await stage.apply(payments);
   await ready(stage);
-  const refused = await cli('uninstall', '--yes', '--keep-policies');
-  t.is(refused.code, 1);
-  t.regex(
-    refused.stderr,
-    /says that one runs elsewhere \(operator-1 has written it under our eyes\): stop it, then again/,
-  );
+  await refusesWhileItRuns(t, stage);
   await operator.stop();
 
   const {code, stdout, stderr} = await cli('uninstall', '--yes', '--keep-policies');
@@ -170,6 +180,58 @@ test('policies may stay, but not while an operator elsewhere makes anew what is 
   t.is((await cli('uninstall', '--yes')).code, 0);
   t.deepEqual(await ours(stage), []);
 });
+
+test('an operator without a Deployment is seen before the first delete, also in a namespace of its own', async t => {
+  t.timeout(180_000);
+  const stage = await setStage(t);
+  await stage.apply(namespace('shop'), namespace('mine'), deployment('shop', 'api'));
+  const flags = ['--namespace', 'mine', '--deployment-name', 'other'];
+  for (const [args, lease] of [
+    [[], `${SYSTEM}/leasepolicy-`],
+    [flags, 'mine/leasepolicy-'],
+  ] as const) {
+    const operator = await startLeader(stage, ...args);
+    await stage.apply(strict);
+    await eventually('its rules are in force', async () => (await ours(stage)).some(isBinding));
+    t.true((await refusesWhileItRuns(t, stage)).includes(lease));
+    await operator.stop('SIGKILL');
+    const gone = await on(stage)('uninstall', '--yes', '--keep-policies');
+    t.is(gone.code, 0, gone.stderr);
+    t.false((await ours(stage)).some(isBinding));
+    await stage.kubectl(['apply', '-f', 'crds/leaseregistries.yaml']);
+  }
+});
+
+const isBinding = (name: string) => /AdmissionPolicyBinding/.test(name);
+
+const strict = policy('strict', {
+  naming: {prefix: 'strict'},
+  subjects: payments.spec.subjects,
+  enforcement: {names: 'Deny'},
+  injection: {mode: 'Env'},
+});
+
+/** With and without the policies; what would go is told with a word of the leader. Returns what was said of it. */
+async function refusesWhileItRuns(t: ExecutionContext, stage: Stage): Promise<string> {
+  const before = (await ours(stage)).sort();
+  const cli = on(stage);
+  const says = /says that one runs elsewhere \(operator-\d has written it under our eyes\)/;
+  for (const keeps of [['--keep-policies'], []]) {
+    const {code, stdout, stderr} = await cli('uninstall', '--yes', ...keeps);
+    t.deepEqual([code, stdout], [1, '']);
+    t.regex(stderr, /nothing was removed, as /);
+    t.regex(stderr, new RegExp(`${says.source}: stop it, then again`));
+  }
+  t.deepEqual((await ours(stage)).sort(), before, 'nothing was removed');
+  const printed = await cli('uninstall', '--print');
+  t.is(printed.code, 0);
+  t.regex(printed.stdout, / would be removed$/m);
+  t.regex(printed.stderr, says);
+  const json = await cli('uninstall', '--print', '-o', 'json');
+  const [note = ''] = JSON.parse(json.stdout).notes as string[];
+  t.regex(note, says);
+  return note;
+}
 
 test('what can not work is one sentence, and nothing is written', async t => {
   t.timeout(180_000);
