@@ -15,13 +15,15 @@ import {LEASES, WatchedLease, watchAll, watchSeconds} from './watched-lease.ts';
 
 type Verdict = {lease: string; namespace: string; because?: string; manifest?: Lease};
 
-export async function removeLeasesOf(uninstalling: Uninstalling, text: string): Promise<void> {
-  const {client, flags, streams} = uninstalling;
+export function productOf(text: string): Product {
   const product = parseProduct(text);
-  if (!product) {
-    const next = 'write NAMESPACE/KIND/NAME, such as shop/deployment/api';
-    throw new Failure('Usage', `--leases-of ${text} is no workload`, next);
-  }
+  if (product) return product;
+  const next = 'write NAMESPACE/KIND/NAME, such as shop/deployment/api';
+  throw new Failure('Usage', `--leases-of ${text} is no workload`, next);
+}
+
+export async function removeLeasesOf(uninstalling: Uninstalling, product: Product): Promise<void> {
+  const {client, flags, streams} = uninstalling;
   await demandGone(uninstalling, product);
   const watched = await leasesOf(client, product);
   if (watched.length === 0) return tell(uninstalling, [], product);

@@ -17,7 +17,7 @@ import {EXIT, Failure} from './failure.ts';
 import {demandNoRelease} from './helm-release.ts';
 import {installation, PRODUCT} from './installation.ts';
 import {leaderElsewhere, operatorPods} from './leader-elsewhere.ts';
-import {removeLeasesOf} from './leases-of.ts';
+import {productOf, removeLeasesOf} from './leases-of.ts';
 import {operatorNamespace} from './operator-namespace.ts';
 import type {ClusterFlags, OutputFlags} from './options.ts';
 import {jsonText, type Streams} from './output.ts';
@@ -44,12 +44,11 @@ const SWEEPS = 5;
 
 export async function run({flags: given, streams}: Call): Promise<number> {
   const flags = given as UninstallFlags;
+  const product = flags.leasesOf === undefined ? undefined : productOf(flags.leasesOf);
   if (!flags.yes && !flags.print) demandTerminal(streams);
   await withCluster(flags, async ({client}) => {
     const uninstalling = {client, resources: new Resources(client), flags, streams};
-    await (flags.leasesOf === undefined
-      ? uninstall(uninstalling)
-      : removeLeasesOf(uninstalling, flags.leasesOf));
+    await (product ? removeLeasesOf(uninstalling, product) : uninstall(uninstalling));
   });
   return EXIT.done;
 }
