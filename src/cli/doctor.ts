@@ -29,7 +29,7 @@ import {Resources, readIfThere} from './resources.ts';
 import {missingRights, type Right, rightsText} from './rights.ts';
 import {servedKinds, serverVersion} from './server.ts';
 import {listObjects} from './things.ts';
-import {tellWhoCan} from './who-can.ts';
+import {parseLease, tellWhoCan} from './who-can.ts';
 
 export type DoctorFlags = ClusterFlags & OutputFlags;
 
@@ -38,7 +38,8 @@ export async function run({args: [topic, lease], flags: given, streams}: Call): 
   if (topic !== undefined && topic !== 'who-can')
     throw new Failure('Usage', `doctor knows no ${topic}`, 'write doctor, or doctor who-can NAMESPACE/LEASE');
   if (topic === 'who-can') {
-    return withCluster(flags, access => tellWhoCan(access, lease ?? '', flags, streams));
+    const asked = parseLease(lease);
+    return withCluster(flags, access => tellWhoCan(access, asked, flags, streams));
   }
   const checks = await withCluster(flags, diagnose);
   const view = {rows: checks, columns: COLUMNS, document: () => ({checks}), empty: ''};

@@ -28,35 +28,44 @@ const RBAC = '/apis/rbac.authorization.k8s.io/v1';
 
 export async function tellWhoCan(
   {client, namespace: usual}: ClusterAccess,
-  text: string,
+  {namespace = usual, name}: AskedLease,
   {output}: OutputFlags,
   streams: Streams,
 ): Promise<number> {
-  const {namespace, name} = parseLease(text, usual);
   const place = encodeURIComponent(namespace);
   const path = `/apis/coordination.k8s.io/v1/namespaces/${place}/leases/${encodeURIComponent(name)}`;
-  // A name that nothing has yet is asked about as well.
-  const isThere = (await readIfThere(client, path)) !== undefined;
+  if (!(await readIfThere(client, path))) {
+    const what = `there is no Lease ${name} in namespace ${namespace}`;
+    throw new Failure('NotFound', what, 'look at all by get -A');
+  }
   const [rbac, workload, operator] = await Promise.all([
     rbacOf(client, place),
     workloadOf(client, place, name),
     operatorNamespace(client),
   ]);
   const thieves = whoCan(name, rbac, {workload, operator: {namespace: operator, name: PRODUCT}});
-  const document = () => ({lease: `${namespace}/${name}`, isThere, workload, subjects: thieves});
+  const document = () => ({lease: `${namespace}/${name}`, workload, subjects: thieves});
   const empty = `By RBAC nobody can take Lease ${name} in namespace ${namespace}.`;
   await print({rows: thieves, columns: COLUMNS, document, empty}, output ?? 'table', streams);
-  if (output !== 'json') for (const note of notes(isThere, workload)) streams.stderr.write(`${note}\n`);
+  if (output !== 'json') for (const note of notes(workload)) streams.stderr.write(`${note}\n`);
   return thieves.some(({standing}) => standing === 'stranger') ? EXIT.found : EXIT.done;
 }
 
-function parseLease(text: string, usual: string): {namespace: string; name: string} {
+/** A Lease as it is asked about; without a namespace it is in the one of the flags. */
+export type AskedLease = {readonly namespace?: string; readonly name: string};
+
+/** NAMESPACE/LEASE, or as explain and get take it: lease/LEASE, also where a namespace is called lease. */
+export function parseLease(text: string | undefined): AskedLease {
+  const next = 'write doctor who-can NAMESPACE/LEASE, or lease/LEASE and its namespace by -n';
+  if (text === undefined) throw new Failure('Usage', 'who-can needs the name of a Lease', next);
   const parts = text.split('/');
   const [first = '', second] = parts;
-  if (parts.length > 2 || parts.some(each => each === ''))
-    throw new Failure('Usage', `"${text}" is no Lease`, 'write doctor who-can NAMESPACE/LEASE');
-  return second === undefined ? {namespace: usual, name: first} : {namespace: first, name: second};
+  if (parts.length > 2 || parts.includes('')) throw new Failure('Usage', `"${text}" is no Lease`, next);
+  if (second === undefined) return {name: first};
+  return IS_KIND.test(first) ? {name: second} : {namespace: first, name: second};
 }
+
+const IS_KIND = /^leases?(\.[^/]*)?$/;
 
 const STYLES: Readonly<Record<Standing, 'red' | 'green' | undefined>> = {
   stranger: 'red',
@@ -72,9 +81,8 @@ const COLUMNS: readonly Column<Thief>[] = [
   {title: 'Through', text: ({through}) => through.join(', ')},
 ];
 
-function notes(isThere: boolean, workload: ServiceAccount | undefined): string[] {
+function notes(workload: ServiceAccount | undefined): string[] {
   return [
-    ...(isThere ? [] : ['There is no such Lease: whoever may create Leases there can take the name, too.']),
     ...(workload ? [] : ['No registry says whose Lease it is: its workload is among the strangers.']),
     'By RBAC alone: other authorizers are not seen, and what admission policies refuse is not counted.',
   ];

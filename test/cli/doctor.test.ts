@@ -24,13 +24,18 @@ async function kubeconfig(t: ExecutionContext): Promise<string> {
 
 for (const [args, sentence] of [
   [['doctor', 'me'], /^leasepolicy: doctor knows no me: write doctor, or doctor who-can NAMESPACE\/LEASE\n$/],
-  [['doctor', 'who-can'], /^leasepolicy: "" is no Lease: write doctor who-can NAMESPACE\/LEASE\n$/],
+  [
+    ['doctor', 'who-can'],
+    /^leasepolicy: who-can needs the name of a Lease: write doctor who-can NAMESPACE\/LEASE, or lease\/LEASE/,
+  ],
+  [['doctor', 'who-can', 'lease/'], /^leasepolicy: "lease\/" is no Lease/],
   [['doctor', 'who-can', 'a/b/c'], /^leasepolicy: "a\/b\/c" is no Lease/],
   [['uninstall'], /^leasepolicy: nothing was removed, as there is no terminal to ask on: write --yes .*\n$/],
   [
     ['uninstall', '--yes', '--leases-of', 'x'],
     /^leasepolicy: --leases-of x is no workload: write NAMESPACE\/KIND\/NAME/,
   ],
+  [['uninstall', '--leases-of', 'api'], /^leasepolicy: --leases-of api is no workload: write NAMESPACE/],
   [['doctor'], /^leasepolicy: the API server can't be reached \(.*ECONNREFUSED.*\): see that it runs/],
   [['doctor', 'who-can', 'a/b'], /^leasepolicy: the API server can't be reached/],
   [['uninstall', '--yes'], /^leasepolicy: the API server can't be reached/],
