@@ -21,7 +21,9 @@ import {delay} from '../runtime/clock.ts';
 import {type ClusterAccess, withCluster} from './cluster.ts';
 import type {Call} from './command.ts';
 import {EXIT, Failure} from './failure.ts';
+import {deploymentOf, releaseOf} from './helm-release.ts';
 import {installation, PRODUCT} from './installation.ts';
+import {operatorPods} from './leader-elsewhere.ts';
 import {operatorNamespace} from './operator-namespace.ts';
 import type {ClusterFlags, OutputFlags} from './options.ts';
 import {type Column, print} from './output.ts';
@@ -118,27 +120,44 @@ async function definitions(client: ApiClient): Promise<Check[]> {
   );
 }
 
-type Deployment = KubeObject & {spec?: {replicas?: number}; status?: {readyReplicas?: number}};
+type Deployment = KubeObject & {
+  spec?: {replicas?: number; selector?: {matchLabels?: Record<string, string>}};
+  status?: {readyReplicas?: number};
+};
 
 async function operator(client: ApiClient, serverNowMs: number): Promise<Check[]> {
-  const namespace = await operatorNamespace(client);
+  const release = await releaseOf(client);
+  const namespace = release?.namespace ?? (await operatorNamespace(client));
+  const name = (release && (await deploymentOf(client, release)))?.metadata.name ?? PRODUCT;
   const [deployment, lease] = await Promise.all([
-    readIfThere<Deployment>(client, `/apis/apps/v1/namespaces/${namespace}/deployments/${PRODUCT}`),
+    readIfThere<Deployment>(client, `/apis/apps/v1/namespaces/${namespace}/deployments/${name}`),
     readIfThere<Lease>(
       client,
-      `/apis/coordination.k8s.io/v1/namespaces/${namespace}/leases/${ownLeaseName(PRODUCT)}`,
+      `/apis/coordination.k8s.io/v1/namespaces/${namespace}/leases/${ownLeaseName(name)}`,
     ),
   ]);
+  const labels = deployment?.spec?.selector?.matchLabels;
   const {holderIdentity: holder = '', renewTime, leaseDurationSeconds: durationSeconds} = lease?.spec ?? {};
   return checkOperator({
     namespace,
     lease: lease && {holder, renewTime, durationSeconds},
     deployment: deployment && {
+      name,
       replicas: deployment.spec?.replicas ?? 1,
       ready: deployment.status?.readyReplicas ?? 0,
     },
+    pods: await podsIfReadable(client, namespace, labels),
     serverNowMs,
   });
+}
+
+async function podsIfReadable(...where: Parameters<typeof operatorPods>): Promise<string[] | undefined> {
+  try {
+    return await operatorPods(...where);
+  } catch (error) {
+    if (error instanceof ApiError && error.status === 403) return undefined;
+    throw error;
+  }
 }
 
 const right = (verb: string, group: string, resource: string): Right => ({verb, group, resource});

@@ -29,7 +29,7 @@ const LOOK_EVERY_MS = 500;
 export async function leaderElsewhere(looking: Looking): Promise<string | undefined> {
   const {client, streams, namespace, podsGo} = looking;
   const leases = await elections(looking);
-  const pods = new Set(leases.length > 0 && podsGo ? await podNames(client, namespace) : []);
+  const pods = new Set(leases.length > 0 && podsGo ? await operatorPods(client, namespace) : []);
   const isOfPod = ({metadata, spec}: Lease) =>
     metadata.namespace === namespace && podNamesIn(spec?.holderIdentity ?? '').some(name => pods.has(name));
   const watched = leases.filter(lease => !isOfPod(lease)).map(lease => new WatchedLease(lease));
@@ -61,15 +61,19 @@ async function elections({client, namespace, ownLease}: Looking): Promise<Lease[
   return own ? [own, ...others] : others;
 }
 
-export const operatorPods = (client: ApiClient, namespace: string) =>
-  listObjects<KubeObject>(
-    client,
-    `/api/v1/namespaces/${encodeURIComponent(namespace)}/pods`,
-    `app.kubernetes.io/name=${PRODUCT}`,
-  );
+const INSTALLED = {'app.kubernetes.io/name': PRODUCT};
 
-const podNames = async (client: ApiClient, namespace: string) =>
-  (await operatorPods(client, namespace)).map(({metadata}) => metadata.name);
+/** The names of those that have these labels, by default those of an installation of ours. */
+export async function operatorPods(
+  client: ApiClient,
+  namespace: string,
+  labels: Readonly<Record<string, string>> = INSTALLED,
+): Promise<string[]> {
+  const selector = Object.entries(labels).map(([key, value]) => `${key}=${value}`);
+  const path = `/api/v1/namespaces/${encodeURIComponent(namespace)}/pods`;
+  const pods = await listObjects<KubeObject>(client, path, selector.join(','));
+  return pods.map(({metadata}) => metadata.name);
+}
 
 /** A Lease that was given up meanwhile was written, too, and nobody leads by it. */
 async function firstRenewed(

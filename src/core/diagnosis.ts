@@ -4,6 +4,7 @@ import {leastSkewMs, type Skew} from './clock-skew.ts';
 import type {LeaseWebhook} from './lease-webhooks.ts';
 import {excerpt} from './legible.ts';
 import {parseMicroTime} from './microtime.ts';
+import {podNamesIn} from './pod-of-holder.ts';
 import {FEATURES, isAtLeast, OLDEST, type ServerVersion} from './server-version.ts';
 
 export type Health = 'ok' | 'warn' | 'fail';
@@ -86,7 +87,9 @@ export type OperatorState = {
   readonly lease:
     | {holder: string; renewTime?: string | undefined; durationSeconds?: number | undefined}
     | undefined;
-  readonly deployment: {replicas: number; ready: number} | undefined;
+  readonly deployment: {name: string; replicas: number; ready: number} | undefined;
+  /** Names of its Pods; undefined when they may not be looked at. */
+  readonly pods: readonly string[] | undefined;
   /** The server's clock, as far as it is known. */
   readonly serverNowMs: number;
 };
@@ -94,24 +97,29 @@ export type OperatorState = {
 /** Ages are told by the server's clock, and the holder wrote its own: a second or two is nothing. */
 const SKEW_MS = 5_000;
 
-export function checkOperator({namespace, lease, deployment, serverNowMs}: OperatorState): Check[] {
-  const replicas = deployment
-    ? deployment.ready > 0
-      ? ok('operator', `${deployment.ready} of ${deployment.replicas} replicas are ready in ${namespace}`)
-      : fail(
-          'operator',
-          `none of ${deployment.replicas} replicas is ready in ${namespace}`,
-          `look at kubectl get pods -n ${namespace}`,
-        )
-    : warn('operator', `there is no Deployment leasepolicy in ${namespace}`, 'run leasepolicy install');
-  return [replicas, checkLeader(namespace, lease, serverNowMs)];
+export function checkOperator(state: OperatorState): Check[] {
+  return [checkReplicas(state), checkLeader(state)];
 }
 
-function checkLeader(namespace: string, lease: OperatorState['lease'], serverNowMs: number): Check {
-  if (!lease)
-    return fail('leader', `no operator has ever led in ${namespace}`, 'start one: leasepolicy install');
+function checkReplicas({deployment, namespace}: OperatorState): Check {
+  if (!deployment)
+    return warn('operator', `there is no Deployment leasepolicy in ${namespace}`, 'run leasepolicy install');
+  const {ready, replicas} = deployment;
+  return ready > 0
+    ? ok('operator', `${ready} of ${replicas} replicas are ready in ${namespace}`)
+    : fail(
+        'operator',
+        `none of ${replicas} replicas is ready in ${namespace}`,
+        `look at kubectl get pods -n ${namespace}`,
+      );
+}
+
+function checkLeader(state: OperatorState): Check {
+  const {namespace, lease, deployment, serverNowMs} = state;
+  const start = 'start one: leasepolicy install';
+  const logs = deployment ? `look at kubectl logs -n ${namespace} deployment/${deployment.name}` : start;
+  if (!lease) return fail('leader', `no operator has ever led in ${namespace}`, logs);
   const {holder, renewTime, durationSeconds = 0} = lease;
-  const logs = `look at kubectl logs -n ${namespace} deployment/leasepolicy`;
   if (holder === '')
     return fail('leader', 'the last leader gave its Lease up, and none has come after it', logs);
   const renewedMs = parseMicroTime(renewTime);
@@ -124,7 +132,16 @@ function checkLeader(namespace: string, lease: OperatorState['lease'], serverNow
       `${who} renewed its Lease ${seconds} seconds ago, and it lasts ${durationSeconds}`,
       logs,
     );
-  return ok('leader', `${who} leads, and renewed its Lease ${Math.max(0, seconds)} seconds ago`);
+  const leads = `${who} leads, and renewed its Lease ${Math.max(0, seconds)} seconds ago`;
+  return runsElsewhere(holder, state) ? warn('leader', `${leads}; ${ELSEWHERE}`, STOP) : ok('leader', leads);
+}
+
+const ELSEWHERE = 'it is none of the Pods of the operator, so it runs elsewhere, as by npm start';
+const STOP = 'unless that is meant, stop it; uninstall does not begin while it runs';
+
+/** The holder is the host name of a Pod, with something around it. */
+function runsElsewhere(holder: string, {pods}: OperatorState): boolean {
+  return pods !== undefined && !podNamesIn(holder).some(name => pods.includes(name));
 }
 
 /** A command, and what the caller may not do that it needs; empty when nothing is missing. */

@@ -53,7 +53,8 @@ const LEASE = {holder: 'leasepolicy-1_x', renewTime: micro(ago(3)), durationSeco
 const state = (lease: Parameters<typeof checkOperator>[0]['lease']) => ({
   namespace: 'leasepolicy-system',
   lease,
-  deployment: {replicas: 2, ready: 2},
+  deployment: {name: 'lp', replicas: 2, ready: 2},
+  pods: ['leasepolicy-1', 'leasepolicy-2'],
   serverNowMs: now.wallMs,
 });
 
@@ -64,6 +65,12 @@ for (const [what, lease, health, message] of [
   ['gave up', {...LEASE, holder: ''}, 'fail', /gave its Lease up/],
   ['never renewed', {holder: 'x\u001b'}, 'fail', /^x\\u001b has never renewed/],
   ['never was', undefined, 'fail', /no operator has ever led in leasepolicy-system/],
+  [
+    'is no Pod',
+    {...LEASE, holder: 'laptop_x'},
+    'warn',
+    /^laptop_x leads, .*; it is none of the Pods of the op/,
+  ],
 ] as const) {
   test(`a leader that ${what}`, t => {
     const [, leader] = checkOperator(state(lease));
@@ -75,10 +82,22 @@ for (const [what, lease, health, message] of [
 
 test('replicas that are not ready are a failure, and none at all may run elsewhere', t => {
   const replicas = (deployment: {replicas: number; ready: number} | undefined) =>
-    checkOperator({...state(LEASE), deployment})[0]?.health;
+    checkOperator({...state(LEASE), deployment: deployment && {name: 'lp', ...deployment}})[0]?.health;
   t.is(replicas({replicas: 2, ready: 1}), 'ok');
   t.is(replicas({replicas: 2, ready: 0}), 'fail');
   t.is(replicas(undefined), 'warn');
+});
+
+test('without a leader the Pods that are there are looked at, and where none are, one is installed', t => {
+  const next = (deployment: Parameters<typeof checkOperator>[0]['deployment']) =>
+    checkOperator({...state(undefined), deployment})[1]?.next;
+  t.is(next({name: 'lp', replicas: 2, ready: 0}), 'look at kubectl logs -n leasepolicy-system deployment/lp');
+  t.is(next(undefined), 'start one: leasepolicy install');
+});
+
+test('where Pods may not be looked at, nothing is said of whose the leader is', t => {
+  const elsewhere = {...LEASE, holder: 'laptop_x'};
+  t.is(checkOperator({...state(elsewhere), pods: undefined})[1]?.health, 'ok');
 });
 
 test('missing rights are named with the commands that need them', t => {

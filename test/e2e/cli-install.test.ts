@@ -8,6 +8,7 @@ import {eventually} from '../support/eventually.ts';
 import {
   deployment,
   namespace,
+  operatorPodOf,
   policy,
   type Stage,
   setEmptyStage,
@@ -45,7 +46,7 @@ test('it installs all, the operator runs by what is granted, and all of it goes 
   t.is(lines.at(-1), 'leasepolicy.leasepolicy.dev/control-plane created');
 
   const account = await (await accountsOf(t, stage))(SYSTEM, 'leasepolicy');
-  const operator = await startLeaderAs(t, account, '--identity', `${await podOf(stage)}_1`);
+  const operator = await startLeaderAs(t, account, '--identity', `${await operatorPodOf(stage)}_1`);
   await stage.apply(payments);
   await ready(stage);
   const again = await cli('install', '--with', 'flowcontrol,system-policies', '-o', 'json');
@@ -89,13 +90,6 @@ const payments = policy('payments', {
   access: {grant: 'ServiceAccount'},
   enforcement: {names: 'Deny'},
 });
-
-/** As whom an operator leads that the Deployment runs: no kubelet does it here. */
-const podOf = async ({kubectl}: Stage) =>
-  eventually('a Pod of the operator', async () => {
-    const pods = ['get', 'pods', `--namespace=${SYSTEM}`, '--selector=app.kubernetes.io/name=leasepolicy'];
-    return kubectl([...pods, '--output=jsonpath={.items[0].metadata.name}']);
-  });
 
 const mine = (place: string) => ({
   apiVersion: 'coordination.k8s.io/v1',

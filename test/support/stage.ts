@@ -139,6 +139,18 @@ export async function startLeader(stage: Stage, ...flags: string[]): Promise<Pro
   return operator;
 }
 
+/** Whom an operator that the Deployment runs has as its host: here no kubelet runs it. */
+export const operatorPodOf = ({kubectl}: Stage) =>
+  eventually('a Pod of the operator', () => {
+    const pods = [
+      'get',
+      'pods',
+      '--namespace=leasepolicy-system',
+      '--selector=app.kubernetes.io/name=leasepolicy',
+    ];
+    return kubectl([...pods, '--output=jsonpath={.items[0].metadata.name}']);
+  });
+
 /** Manifests. */
 export const namespace = (name: string, labels: Record<string, string> = {}) => ({
   apiVersion: 'v1',
