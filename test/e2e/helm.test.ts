@@ -77,6 +77,11 @@ test.serial(
       notes,
       /kubectl label namespace leasepolicy-system pod-security\.kubernetes\.io\/enforce=restricted/,
     );
+    const doctor = await call(['doctor', `--kubeconfig=${stage.cluster.kubeconfig}`]);
+    t.regex(
+      doctor.stdout,
+      /^fail +leader +no operator has ever led in leasepolicy-system: look at kubectl logs /m,
+    );
     const operator = await operatorOf(t, stage);
     await stage.apply(STRICT, deployment('shop', 'api'));
     await inForce(stage);
