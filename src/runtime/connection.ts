@@ -14,12 +14,6 @@ const PING_EVERY_MS = 15_000;
 const PING_TIMEOUT_MS = 10_000;
 /** Tokens from files and plugins change; they are asked for again after this long. */
 const CREDENTIALS_FRESH_MS = 30_000;
-/**
- * What the server may send before we have read any of it: the largest object, and as much again of watches. With less,
- * a write of a process that is stopped is done, and not answered before that goes on, so that nobody can tell from the
- * server's log whether it was done in its term.
- */
-const ANSWER_BYTES = 4 * 1024 * 1024;
 
 /** The part of @kubernetes/client-node's KubeConfig, of any version, that a connection needs. */
 export type KubeConfigSource = {
@@ -120,7 +114,6 @@ export class Connection {
       const socket = dial(this.server);
       this.#socket = socket;
       const session = http2.connect(this.server, {
-        settings: {initialWindowSize: ANSWER_BYTES},
         createConnection: () => secured(socket, this.server, trust),
       });
       session.on('close', forget).on('goaway', () => {
@@ -128,7 +121,6 @@ export class Connection {
         session.close();
       });
       await connected(session);
-      session.setLocalWindowSize(2 * ANSWER_BYTES);
       keepAlive(session, () => socket.resetAndDestroy());
       return session;
     } catch (error) {
