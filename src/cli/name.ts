@@ -1,8 +1,10 @@
 /** Prints the name of the Lease of a workload, by the policies of a cluster or of files. */
+
 import {legible} from '../core/legible.ts';
 import {isPolicy, rulesOf} from '../core/manifest.ts';
 import {isNameOf, isNamespaceName} from '../core/name.ts';
 import type {Rules} from '../core/rules.ts';
+import {labelsOfNamespace} from '../core/selector.ts';
 import {
   type Asked,
   type GivenName,
@@ -127,8 +129,7 @@ function fromFiles(found: readonly Found[], {kind, name, namespace: given}: Subj
     name,
     namespace,
     labels: workload && (workload.metadata.labels ?? {}),
-    // The API server gives each namespace the label of its name.
-    namespaceLabels: place && {...place.manifest.metadata.labels, 'kubernetes.io/metadata.name': namespace},
+    namespaceLabels: place && labelsOfNamespace(namespace, place.manifest.metadata.labels),
   };
   const notIn = (what: string): Unknown => ({because: `no file holds ${what}`, isMissing: false});
   return {

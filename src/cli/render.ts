@@ -8,7 +8,7 @@ import {renderAdmission} from '../core/admission/render.ts';
 import {isPolicy, rulesOf} from '../core/manifest.ts';
 import {manifest, type Owner} from '../core/rendered.ts';
 import type {Rules} from '../core/rules.ts';
-import type {Labels} from '../core/selector.ts';
+import {type Labels, labelsOfNamespace} from '../core/selector.ts';
 import {isSystem, type SystemRules} from '../core/system-rules.ts';
 import type {ApiClient} from '../runtime/client.ts';
 import {readable, withCluster} from './cluster.ts';
@@ -32,7 +32,7 @@ export async function run({args, flags: given, streams}: Call): Promise<number> 
           identity: operatorOf(flags, undefined),
           installation: undefined,
           // Every namespace has this label.
-          labelsOf: name => ({'kubernetes.io/metadata.name': name}),
+          labelsOf: name => labelsOfNamespace(name),
         }),
       )
     : await withCluster(flags, ({client}) => fromCluster(client, named(args), flags));

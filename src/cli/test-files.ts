@@ -11,6 +11,7 @@ import {
 } from '../api/policytest.ts';
 import type {AdmissionCase} from '../controllers/expectations.ts';
 import type {LeaseManifest} from '../core/admission/lease-request.ts';
+import {isFields, type Path} from '../core/fields.ts';
 import {FINDING_REASONS} from '../core/finding.ts';
 import {isPolicy, type Manifest, rulesOf, specOf} from '../core/manifest.ts';
 import {parseMicroTime} from '../core/microtime.ts';
@@ -58,8 +59,6 @@ export async function readTests(
 
 const noTest = (place: string) =>
   new Failure('NotFound', `there is no ${TEST_KIND} in ${place}`, 'write one as docs/policy-tests.md says');
-
-type Path = readonly (string | number)[];
 
 class TestReader {
   readonly #found: Found;
@@ -202,8 +201,7 @@ class TestReader {
   async #lease(given: unknown, at: Path): Promise<LeaseManifest | undefined> {
     const value = typeof given === 'string' ? await this.#leaseIn(given, at) : given;
     if (value === undefined) return undefined;
-    const isFields = typeof value === 'object' && value !== null && !Array.isArray(value);
-    const lease = isFields ? {apiVersion: 'coordination.k8s.io/v1', kind: 'Lease', ...value} : value;
+    const lease = isFields(value) ? {apiVersion: 'coordination.k8s.io/v1', kind: 'Lease', ...value} : value;
     if (!this.#check(leaseManifestSchema, lease, at)) return undefined;
     return this.#withTimes(lease as unknown as LeaseManifest, at);
   }

@@ -2,6 +2,7 @@
  * A cluster of manifests in the stores of the operator, as one knows it that has watched it for long: what its
  * controllers find there, and what it would say to the API server. Nothing is read and nothing written.
  */
+
 import type {LeaseRegistrySpec} from '../api/leaseregistry.ts';
 import {type KubeObject, REGISTRY_NAME} from '../api/objects.ts';
 import type {Action, RegistryPatch} from '../core/action.ts';
@@ -13,6 +14,7 @@ import type {Manifest} from '../core/manifest.ts';
 import type {Now} from '../core/plan-workload.ts';
 import type {Rendered} from '../core/rendered.ts';
 import {SYSTEM_NAMESPACES} from '../core/rules.ts';
+import {labelsOfNamespace} from '../core/selector.ts';
 import {parseSelector} from '../core/selector-text.ts';
 import {type Asked, meansKind} from '../core/subject-names.ts';
 import {systemClock} from '../runtime/clock.ts';
@@ -198,7 +200,7 @@ function wholeObjects(manifests: readonly Manifest[], wallMs: number): KubeObjec
     const {metadata} = manifest;
     const uid = `00000000-0000-0000-0000-${String(at).padStart(12, '0')}`;
     const labels = isNamespace(manifest)
-      ? {...metadata.labels, 'kubernetes.io/metadata.name': metadata.name}
+      ? labelsOfNamespace(metadata.name, metadata.labels)
       : metadata.labels;
     const added = {uid, creationTimestamp, generation: 1, ...metadata, resourceVersion: '1'};
     return {...manifest, metadata: labels ? {...added, labels} : added} as KubeObject;

@@ -1,6 +1,6 @@
 /** Which admission webhooks are asked about Leases: one that is away can take a control plane down. */
 import type {LabelSelector} from '../api/leasepolicy.ts';
-import {compileSelector, type Labels} from './selector.ts';
+import {compileSelector, type Labels, labelsOfNamespace} from './selector.ts';
 
 export type WebhookRule = {
   readonly apiGroups?: readonly string[];
@@ -78,7 +78,7 @@ function riskOf(webhook: Webhook, namespaces: ReadonlyMap<string, Labels>): Leas
   const mayBeSpared = matchConditions.length > 0 || Object.values(objectSelector).some(isThere);
   const selects = compileSelector(namespaceSelector, 'namespaceSelector');
   const isCritical = CRITICAL_NAMESPACES.some(name => {
-    const labels = namespaces.get(name) ?? {'kubernetes.io/metadata.name': name};
+    const labels = namespaces.get(name) ?? labelsOfNamespace(name);
     return typeof selects === 'string' || selects(labels);
   });
   return isCritical && !mayBeSpared ? 'fatal' : 'failing';

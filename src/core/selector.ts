@@ -7,6 +7,15 @@ export type Labels = Readonly<Record<string, string>>;
 export const ownValue = (labels: Labels, key: string) =>
   Object.hasOwn(labels, key) ? labels[key] : undefined;
 
+/** The label by which a selector can name a namespace. */
+export const NAMESPACE_NAME = 'kubernetes.io/metadata.name';
+
+/** The API server gives each namespace the label of its name, whatever is written. */
+export const labelsOfNamespace = (name: string, written: Labels = {}): Labels => ({
+  ...written,
+  [NAMESPACE_NAME]: name,
+});
+
 export type Matcher = (labels: Labels) => boolean;
 
 /** A predicate with the API server's meaning, or a sentence that says why the selector can't be parsed. */

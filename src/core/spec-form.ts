@@ -3,13 +3,9 @@
  * version. By hand, as the schema's library would cost the operator megabytes; a property holds the two together.
  */
 import type {LeasePolicySpec} from '../api/leasepolicy.ts';
+import {type Fields, isFields} from './fields.ts';
 
 type Form = (value: unknown) => boolean;
-type Fields = Readonly<Record<string, unknown>>;
-
-const isFields = (value: unknown): value is Fields =>
-  typeof value === 'object' && value !== null && !Array.isArray(value);
-
 const text: Form = value => typeof value === 'string';
 const flag: Form = value => typeof value === 'boolean';
 const whole =

@@ -1,5 +1,7 @@
 /** Does with a value what the API server does by the schema of a CRD: fills in defaults, and tells what does not fit. */
 
+import {type Fields, isFields} from './fields.ts';
+
 /** The part of JSON schema that src/api uses. */
 export type Schema = {
   readonly type?: string;
@@ -18,11 +20,6 @@ export type Schema = {
   readonly maxProperties?: number;
   readonly default?: unknown;
 };
-
-type Fields = Readonly<Record<string, unknown>>;
-
-const isFields = (value: unknown): value is Fields =>
-  typeof value === 'object' && value !== null && !Array.isArray(value);
 
 const own = (value: Fields, name: string): unknown => (Object.hasOwn(value, name) ? value[name] : undefined);
 

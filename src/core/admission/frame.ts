@@ -6,6 +6,7 @@ import {FIELD_MANAGER, GROUP, REGISTRY_NAME, VERSION} from '../../api/objects.ts
 import {allOf, type Cel, cel} from '../cel.ts';
 import type {Owner, Rendered} from '../rendered.ts';
 import {HEARTBEATS, type Rules, SYSTEM_NAMESPACES} from '../rules.ts';
+import {NAMESPACE_NAME} from '../selector.ts';
 
 /** What has to be known beside the rules. */
 export type AdmissionContext = {
@@ -185,8 +186,6 @@ export function bindingSpec(
 
 const hasAny = <T extends object>(record: T | undefined): record is T =>
   record !== undefined && Object.keys(record).length > 0;
-
-const NAMESPACE_NAME = 'kubernetes.io/metadata.name';
 
 /** The selector, and only namespaces whose name is, or is not, one of these; empty lists as the server returns them. */
 export function restricted(

@@ -2,7 +2,7 @@
 import type {LabelSelector} from '../../api/leasepolicy.ts';
 import {isPolicy, type Manifest, rulesOf} from '../manifest.ts';
 import type {Rules} from '../rules.ts';
-import {compileSelector, type Labels, type Matcher} from '../selector.ts';
+import {compileSelector, type Labels, labelsOfNamespace, type Matcher} from '../selector.ts';
 import type {SystemRules} from '../system-rules.ts';
 import type {LintObject} from './object.ts';
 import {bindingOf, COORDINATION, type LintBinding, type LintRole, maybeSame, roleOf} from './rights.ts';
@@ -80,7 +80,7 @@ const policyOf = (object: LintObject): LintPolicy => ({
 
 const namespaceEntry = ({manifest}: LintObject): [string, Labels] => {
   const {name} = manifest.metadata;
-  return [name, {...labels(manifest.metadata.labels), 'kubernetes.io/metadata.name': name}];
+  return [name, labelsOfNamespace(name, labels(manifest.metadata.labels))];
 };
 
 const scaleKey = (kind: string, namespace: string, name: string) => `${kind}/${namespace}/${name}`;

@@ -1,7 +1,7 @@
 /** How a container is told to elect a leader: by the flags and variables of the frameworks that many programs use. */
+import type {Path} from '../fields.ts';
 import type {Labels} from '../selector.ts';
 import {goDuration} from './duration.ts';
-import type {Path} from './values.ts';
 import {expanded, type LintContainer, type LintWorkload, type Word} from './workloads.ts';
 
 /** What is set. The first one that a name fits counts: DISABLE_LEADER_ELECTION is no product that is called DISABLE. */

@@ -1,10 +1,10 @@
 /** Rules of Leases that stand in manifests. */
+import type {Path} from '../fields.ts';
 import {isHazardousOwner} from '../lease-findings.ts';
 import {excerpt} from '../legible.ts';
 import type {Bundle} from './bundle.ts';
 import type {LintObject} from './object.ts';
 import type {LintRule, Remark} from './rule.ts';
-import type {Path} from './values.ts';
 import {at, count, list, text} from './values.ts';
 
 const lease = (rest: string) => `apiVersion: coordination.k8s.io/v1

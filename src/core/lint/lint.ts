@@ -1,4 +1,5 @@
 /** The linter: every rule on every object, and what is silenced. */
+import type {Path} from '../fields.ts';
 import type {Manifest} from '../manifest.ts';
 import {bundleOf} from './bundle.ts';
 import {IGNORE, ignoresOf} from './ignores.ts';
@@ -11,7 +12,6 @@ import {ROLLOUT_RULES} from './rollout-rules.ts';
 import type {LintRule, RuleId, Severity} from './rule.ts';
 import {SETTING_RULES} from './setting-rules.ts';
 import {TIMING_RULES} from './timing-rules.ts';
-import type {Path} from './values.ts';
 import {text} from './values.ts';
 
 /** An object as it comes in, with the comments that stand in it. */

@@ -1,4 +1,5 @@
 /** Rules of LeasePolicies, and of the workloads and Leases of the same input. */
+import type {Path} from '../fields.ts';
 import {sharedVariable} from '../rules.ts';
 import type {Bundle} from './bundle.ts';
 import {durationText} from './duration.ts';
@@ -17,7 +18,7 @@ import {
 } from './policy-names.ts';
 import {allows, maybeSame} from './rights.ts';
 import type {LintRule, Remark} from './rule.ts';
-import {at, count, type Path} from './values.ts';
+import {at, count} from './values.ts';
 
 const policy = (rest: string, name = 'payments') => `apiVersion: leasepolicy.dev/v1alpha1
 kind: LeasePolicy

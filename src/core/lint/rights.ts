@@ -1,8 +1,8 @@
 /** Who may do what with Leases, by the Roles and bindings of the input. */
+import {isFields, type Path} from '../fields.ts';
 import {compileSelector, type Labels} from '../selector.ts';
 import type {LintObject} from './object.ts';
-import type {Path} from './values.ts';
-import {at, isFields, labels, list, text, texts} from './values.ts';
+import {at, labels, list, text, texts} from './values.ts';
 
 export const COORDINATION = 'coordination.k8s.io';
 

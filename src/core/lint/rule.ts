@@ -1,7 +1,7 @@
 /** What a rule of the linter is, what it reads, and what it says. */
+import type {Path} from '../fields.ts';
 import type {Bundle} from './bundle.ts';
 import type {LintObject} from './object.ts';
-import type {Path} from './values.ts';
 
 /** By their weight. */
 export const SEVERITIES = ['error', 'warning', 'info'] as const;

@@ -1,13 +1,6 @@
 /** Reads what stands in manifests, which nobody has validated: what is not of the wanted type is not there. */
+import {isFields, type Path} from '../fields.ts';
 import type {Labels} from '../selector.ts';
-
-/** The keys and indexes that lead to a value. */
-export type Path = readonly (string | number)[];
-
-export type Fields = Readonly<Record<string, unknown>>;
-
-export const isFields = (value: unknown): value is Fields =>
-  typeof value === 'object' && value !== null && !Array.isArray(value);
 
 /** The value at the end of the path, or undefined. */
 export function at(value: unknown, ...path: Path): unknown {

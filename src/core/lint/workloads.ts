@@ -1,8 +1,8 @@
 /** What of a manifest with a Pod template concerns leader election. */
+import {isFields, type Path} from '../fields.ts';
 import {type Labels, ownValue} from '../selector.ts';
 import type {LintObject} from './object.ts';
-import type {Path} from './values.ts';
-import {at, count, isFields, labels, list, text} from './values.ts';
+import {at, count, labels, list, text} from './values.ts';
 
 export type LintWorkload = {
   readonly object: LintObject;
