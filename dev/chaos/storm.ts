@@ -78,7 +78,9 @@ export class Storm {
       this.#replicas.splice(this.#replicas.indexOf(leader), 1);
     }
     const others = this.#replicas.filter(each => each !== leader);
-    const next = await Promise.race(others.map(each => nextTerm(each, fromMs)));
+    const decided = new AbortController();
+    const next = await Promise.race(others.map(each => nextTerm(each, fromMs, decided.signal)));
+    decided.abort();
     if (blow === 'SIGSTOP') process.kill(leader.pid, 'SIGCONT');
     else await this.add();
     if (next !== undefined) this.handOvers.push({blow, tookMs: next - fromMs});
@@ -111,10 +113,17 @@ export class Storm {
   }
 }
 
-/** When the replica began its next term, in milliseconds since 1970; undefined when it does not for a long time. */
-async function nextTerm(replica: Program, afterMs: number): Promise<number | undefined> {
+/**
+ * When the replica began its next term, in milliseconds since 1970; undefined when it does not for a long time, or another
+ * one has.
+ */
+async function nextTerm(
+  replica: Program,
+  afterMs: number,
+  decided: AbortSignal,
+): Promise<number | undefined> {
   const deadlineMs = performance.now() + PATIENCE_MS;
-  while (performance.now() < deadlineMs) {
+  while (performance.now() < deadlineMs && !decided.aborted) {
     const line = replica.lines.find(each => leading(each) && atMs(each) >= afterMs);
     if (line) return atMs(line);
     await sleep(20);
