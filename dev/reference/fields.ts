@@ -1,21 +1,11 @@
 /** Makes tables for readers from the schema of a resource. */
 import {stringify} from 'yaml';
+import type {Schema} from '../../src/core/structural.ts';
 
 /** What a table tells of a schema. */
-export type FieldSchema = {
-  readonly type?: string;
+export type FieldSchema = Omit<Schema, 'properties' | 'patternProperties' | 'items'> & {
   readonly description?: string;
-  readonly default?: unknown;
-  readonly enum?: readonly unknown[];
   readonly format?: string;
-  readonly minimum?: number;
-  readonly maximum?: number;
-  readonly minLength?: number;
-  readonly maxLength?: number;
-  readonly minItems?: number;
-  readonly maxItems?: number;
-  readonly maxProperties?: number;
-  readonly required?: readonly string[];
   readonly properties?: Readonly<Record<string, FieldSchema>>;
   readonly patternProperties?: Readonly<Record<string, FieldSchema>>;
   readonly items?: FieldSchema;

@@ -7,7 +7,7 @@ import test, {type ExecutionContext} from 'ava';
 import {parseAllDocuments} from 'yaml';
 import {policy as testPolicy} from '../support/builders.ts';
 import {call} from '../support/command.ts';
-import {kubeconfigOf, type SmallClusterOptions, smallCluster} from '../support/small-cluster.ts';
+import {type SmallClusterOptions, smallCluster, writeKubeconfig} from '../support/small-cluster.ts';
 
 const LEASES = '/apis/coordination.k8s.io/v1/leases';
 
@@ -433,13 +433,12 @@ for (const args of ALL_COMMANDS) {
   const what = args.join(' ');
 
   test(`${what}: a server that can't be reached is one sentence, and valid JSON`, async t => {
-    const {kubeconfig} = await smallCluster(t);
     const server = createServer().listen(0, '127.0.0.1');
     await once(server, 'listening');
     const {port} = server.address() as {port: number};
     server.close();
     await once(server, 'close');
-    await writeFile(kubeconfig, JSON.stringify(kubeconfigOf(`http://127.0.0.1:${port}`)));
+    const kubeconfig = await writeKubeconfig(t, `http://127.0.0.1:${port}`);
     t.regex(
       await refused(t, args, kubeconfig),
       /^the API server can't be reached \(.*ECONNREFUSED.*\): see that it runs, and that --kubeconfig and --context name/,

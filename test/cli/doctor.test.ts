@@ -1,26 +1,7 @@
 /** Wrong calls of uninstall and doctor, which ask nothing of a cluster. */
-import {mkdtemp, rm, writeFile} from 'node:fs/promises';
-import {tmpdir} from 'node:os';
-import path from 'node:path';
-import test, {type ExecutionContext} from 'ava';
+import test from 'ava';
 import {call} from '../support/command.ts';
-
-/** Of a server that nobody serves. */
-async function kubeconfig(t: ExecutionContext): Promise<string> {
-  const folder = await mkdtemp(path.join(tmpdir(), 'leasepolicy-nowhere-'));
-  t.teardown(() => rm(folder, {recursive: true}));
-  const file = path.join(folder, 'kubeconfig');
-  const content = {
-    apiVersion: 'v1',
-    kind: 'Config',
-    'current-context': 'x',
-    contexts: [{name: 'x', context: {cluster: 'x', user: 'x'}}],
-    clusters: [{name: 'x', cluster: {server: 'https://127.0.0.1:1'}}],
-    users: [{name: 'x', user: {}}],
-  };
-  await writeFile(file, JSON.stringify(content));
-  return `--kubeconfig=${file}`;
-}
+import {writeKubeconfig} from '../support/small-cluster.ts';
 
 for (const [args, sentence] of [
   [['doctor', 'me'], /^leasepolicy: doctor knows no me: write doctor, or doctor who-can NAMESPACE\/LEASE\n$/],
@@ -43,7 +24,8 @@ for (const [args, sentence] of [
   [['install'], /^leasepolicy: the API server can't be reached/],
 ] as const) {
   test(`${args.join(' ')}: one sentence, and with -o json an object`, async t => {
-    const where = await kubeconfig(t);
+    // Nobody serves there.
+    const where = `--kubeconfig=${await writeKubeconfig(t, 'https://127.0.0.1:1')}`;
     const {code, stdout, stderr} = await call([...args, where]);
     t.deepEqual([code, stdout], [1, '']);
     t.regex(stderr, sentence);

@@ -1,10 +1,8 @@
 /** The Leases of one product, request by request: what is asked before a delete, and what the delete carries. */
-import {mkdtemp, rm, writeFile} from 'node:fs/promises';
-import {tmpdir} from 'node:os';
-import path from 'node:path';
 import test, {type ExecutionContext} from 'ava';
 import {ApiServer, json, refusal} from '../support/api-server.ts';
 import {call} from '../support/command.ts';
+import {writeKubeconfig} from '../support/small-cluster.ts';
 
 const LEASES = '/apis/coordination.k8s.io/v1';
 const LEASE = `${LEASES}/namespaces/shop/leases/payments-1`;
@@ -24,22 +22,6 @@ const lease = (renewTime: string, resourceVersion: string, holderIdentity = '') 
   spec: {holderIdentity, leaseDurationSeconds: 1, renewTime, leaseTransitions: 41},
 });
 const OLD = lease('2026-01-01T00:00:00.000000Z', '7');
-
-async function kubeconfigOf(t: ExecutionContext, {url}: ApiServer): Promise<string> {
-  const folder = await mkdtemp(path.join(tmpdir(), 'leasepolicy-leases-of-'));
-  t.teardown(() => rm(folder, {recursive: true}));
-  const file = path.join(folder, 'kubeconfig');
-  const content = {
-    apiVersion: 'v1',
-    kind: 'Config',
-    'current-context': 'x',
-    contexts: [{name: 'x', context: {cluster: 'x', user: 'x'}}],
-    clusters: [{name: 'x', cluster: {server: url, 'insecure-skip-tls-verify': true}}],
-    users: [{name: 'x', user: {}}],
-  };
-  await writeFile(file, JSON.stringify(content));
-  return file;
-}
 
 /** Up to the answer whether the workload is there. */
 async function serverWith(t: ExecutionContext): Promise<ApiServer> {
@@ -63,7 +45,7 @@ function expectFound(server: ApiServer): void {
 }
 
 async function removeLeases(t: ExecutionContext, server: ApiServer, ...flags: string[]) {
-  const kubeconfig = await kubeconfigOf(t, server);
+  const kubeconfig = await writeKubeconfig(t, server.url);
   const args = ['uninstall', '--yes', '--leases-of', 'shop/deployment/api', ...flags];
   return call([...args, `--kubeconfig=${kubeconfig}`]);
 }

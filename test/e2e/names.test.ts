@@ -7,6 +7,7 @@ import {
   type Answer,
   accountsOf,
   administrator,
+  creates,
   enforced,
   leaseRights,
   refusal,
@@ -25,9 +26,6 @@ const lease = (name: string, spec: object = {}, namespaceName = 'shop') => ({
   metadata: {namespace: namespaceName, name},
   spec,
 });
-
-const creates = (account: Account, manifest: object, ...flags: string[]): Promise<Answer> =>
-  account.kubectl(['create', '-f', '-', ...flags], JSON.stringify(manifest));
 
 /** As the API server would answer, without a Lease that is left behind. */
 const tries = (account: Account, manifest: object) => creates(account, manifest, '--dry-run=server');

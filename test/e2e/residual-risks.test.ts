@@ -2,18 +2,16 @@ import path from 'node:path';
 import test from 'ava';
 import {ROOT} from '../../dev/programs.ts';
 import {
-  type Account,
   accountsOf,
-  clusterRoleBinding,
+  creates,
   enforced,
-  leaseRights,
+  populateSquare,
   refusal,
-  serviceAccount,
   startLeaderAs,
   writeRecord,
 } from '../support/accounts.ts';
 import {eventually} from '../support/eventually.ts';
-import {deployment, namespace, policy, type Stage, setStage} from '../support/stage.ts';
+import {deployment, namespace, policy, setStage} from '../support/stage.ts';
 
 /** The name that Deployment api has under these policies. */
 const NAME = 'sq-14c2529eb4';
@@ -33,25 +31,12 @@ const lease = (name: string, metadata: object = {}, spec: object = {}) => ({
   spec,
 });
 
-async function populate(stage: Stage): Promise<void> {
-  await stage.apply(
-    namespace('sq'),
-    ...leaseRights(),
-    ...['default', 'bob', 'editor'].map(name => serviceAccount('sq', name)),
-    serviceAccount('leasepolicy-system', 'leasepolicy'),
-    clusterRoleBinding('cluster-admin', 'leasepolicy-system/leasepolicy'),
-  );
-}
-
-const creates = (account: Account, manifest: object) =>
-  account.kubectl(['create', '-f', '-'], JSON.stringify(manifest));
-
 test.serial(
   'who edits a namespace can be its workloads, and then the rule of holders lets him pass',
   async t => {
     t.timeout(120_000);
     const stage = await setStage(t);
-    await populate(stage);
+    await populateSquare(stage, 'bob', 'editor');
     await stage.apply(deployment('sq', 'api'), square({holders: 'Deny'}), {
       apiVersion: 'rbac.authorization.k8s.io/v1',
       kind: 'RoleBinding',
@@ -84,7 +69,7 @@ test.serial(
 test.serial('who may delete Leases takes one from its holder, whatever is denied', async t => {
   t.timeout(120_000);
   const stage = await setStage(t);
-  await populate(stage);
+  await populateSquare(stage, 'bob', 'editor');
   await stage.apply(deployment('sq', 'api'), square({names: 'Deny', holders: 'Deny'}));
   const as = await accountsOf(t, stage);
   await startLeaderAs(t, await as('leasepolicy-system', 'leasepolicy'));
@@ -104,7 +89,7 @@ test.serial(
   async t => {
     t.timeout(120_000);
     const stage = await setStage(t);
-    await populate(stage);
+    await populateSquare(stage, 'bob', 'editor');
     await stage.apply(square({names: 'Audit', holders: 'Deny'}));
     const as = await accountsOf(t, stage);
     await startLeaderAs(t, await as('leasepolicy-system', 'leasepolicy'));
@@ -138,7 +123,7 @@ test.serial(
   async t => {
     t.timeout(120_000);
     const stage = await setStage(t);
-    await populate(stage);
+    await populateSquare(stage, 'bob', 'editor');
     const idle = {holderIdentity: '', leaseDurationSeconds: 1, renewTime: '2026-01-01T00:00:00.000000Z'};
     const busy = {holderIdentity: 'a', leaseDurationSeconds: 3600, renewTime: '2026-01-01T00:00:00.000000Z'};
     await stage.apply(

@@ -4,16 +4,15 @@ import test from 'ava';
 import {
   type Account,
   accountsOf,
-  clusterRoleBinding,
+  creates,
   enforced,
-  leaseRights,
+  populateSquare,
   refusal,
-  serviceAccount,
   startLeaderAs,
   writeRecord,
 } from '../support/accounts.ts';
 import {eventually} from '../support/eventually.ts';
-import {deployment, namespace, policy, type Stage, setStage} from '../support/stage.ts';
+import {deployment, policy, setStage} from '../support/stage.ts';
 
 /** The name that Deployment api has under this policy. */
 const NAME = 'sq-14c2529eb4';
@@ -34,23 +33,10 @@ const leaseManifest = (labels: Record<string, string>, spec: object = {}) => ({
   spec,
 });
 
-async function populate(stage: Stage): Promise<void> {
-  await stage.apply(
-    namespace('sq'),
-    ...leaseRights(),
-    ...['default', 'bob', 'carol'].map(name => serviceAccount('sq', name)),
-    serviceAccount('leasepolicy-system', 'leasepolicy'),
-    clusterRoleBinding('cluster-admin', 'leasepolicy-system/leasepolicy'),
-  );
-}
-
-const creates = (account: Account, manifest: object) =>
-  account.kubectl(['create', '-f', '-'], JSON.stringify(manifest));
-
 test.serial('a label that a stranger has written first does not leave a Lease unprotected', async t => {
   t.timeout(120_000);
   const stage = await setStage(t);
-  await populate(stage);
+  await populateSquare(stage, 'bob', 'carol');
   const as = await accountsOf(t, stage);
   const bob = await as('sq', 'bob');
   const foreign = {'leasepolicy.dev/policy': 'bogus', 'leasepolicy.dev/naming': 'v0', team: 'bobs'};
@@ -73,7 +59,7 @@ test.serial('a label that a stranger has written first does not leave a Lease un
 test.serial('where holders are denied nobody else writes the label, be the name known or not', async t => {
   t.timeout(120_000);
   const stage = await setStage(t);
-  await populate(stage);
+  await populateSquare(stage, 'bob', 'carol');
   await stage.apply(square());
   const as = await accountsOf(t, stage);
   await startLeaderAs(t, await as('leasepolicy-system', 'leasepolicy'));
@@ -95,7 +81,7 @@ test.serial('where holders are denied nobody else writes the label, be the name 
 test.serial('a conflict that keeps a Lease from being adopted is a finding until it is solved', async t => {
   t.timeout(120_000);
   const stage = await setStage(t);
-  await populate(stage);
+  await populateSquare(stage, 'bob', 'carol');
   const as = await accountsOf(t, stage);
   const bob = await as('sq', 'bob');
   const foreign = {'leasepolicy.dev/policy': 'bogus', team: 'bobs'};
@@ -128,7 +114,7 @@ test.serial(
   async t => {
     t.timeout(180_000);
     const stage = await setStage(t, {components: 'all'});
-    await populate(stage);
+    await populateSquare(stage, 'bob', 'carol');
     await stage.apply(deployment('sq', 'api'), square());
     const as = await accountsOf(t, stage);
     await startLeaderAs(t, await as('leasepolicy-system', 'leasepolicy'));

@@ -6,7 +6,7 @@ import type {ExecutionContext} from 'ava';
 import {run} from '../../dev/controlplane/process.ts';
 import {leading, type Program, startCandidate, startOperator} from '../../dev/programs.ts';
 import {eventually} from './eventually.ts';
-import type {Stage} from './stage.ts';
+import {namespace, type Stage} from './stage.ts';
 
 /** What kubectl printed. */
 export type Answer = {readonly code: number | null; readonly stdout: string; readonly stderr: string};
@@ -173,3 +173,17 @@ export async function podOf(stage: Stage, namespace: string, app: string): Promi
   const pod = await eventually(`a Pod of ${app}`, async () => (await podsOf(stage, namespace, app))[0]);
   return pod.metadata;
 }
+
+/** A namespace sq with these service accounts, which write Leases, and the operator's, which may do anything. */
+export async function populateSquare(stage: Stage, ...names: string[]): Promise<void> {
+  await stage.apply(
+    namespace('sq'),
+    ...leaseRights(),
+    ...['default', ...names].map(name => serviceAccount('sq', name)),
+    serviceAccount('leasepolicy-system', 'leasepolicy'),
+    clusterRoleBinding('cluster-admin', 'leasepolicy-system/leasepolicy'),
+  );
+}
+
+export const creates = (account: Account, manifest: object, ...flags: string[]): Promise<Answer> =>
+  account.kubectl(['create', '-f', '-', ...flags], JSON.stringify(manifest));

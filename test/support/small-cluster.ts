@@ -72,16 +72,12 @@ export async function smallCluster(
   });
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
-  const folder = await mkdtemp(path.join(tmpdir(), 'leasepolicy-small-'));
-  t.teardown(async () => {
+  t.teardown(() => {
     for (const session of sessions) session.destroy();
     server.close();
-    await rm(folder, {recursive: true});
   });
-  const kubeconfig = path.join(folder, 'kubeconfig');
   const address = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
-  await writeFile(kubeconfig, JSON.stringify(kubeconfigOf(address)));
-  return {kubeconfig, asked};
+  return {kubeconfig: await writeKubeconfig(t, address), asked};
 }
 
 function send(stream: http2.ServerHttp2Stream, reply: Reply): void {
@@ -102,7 +98,16 @@ function sendBookmarks(stream: http2.ServerHttp2Stream): void {
   stream.once('close', () => clearInterval(timer));
 }
 
-export const kubeconfigOf = (server: string) => ({
+/** A kubeconfig of the server in a folder that goes with the test; returns its path. */
+export async function writeKubeconfig(t: ExecutionContext, server: string): Promise<string> {
+  const folder = await mkdtemp(path.join(tmpdir(), 'leasepolicy-cluster-'));
+  t.teardown(() => rm(folder, {recursive: true}));
+  const file = path.join(folder, 'kubeconfig');
+  await writeFile(file, JSON.stringify(kubeconfigOf(server)));
+  return file;
+}
+
+const kubeconfigOf = (server: string) => ({
   apiVersion: 'v1',
   kind: 'Config',
   'current-context': 'small',
