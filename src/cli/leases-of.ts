@@ -10,7 +10,7 @@ import {jsonText} from './output.ts';
 import {pathOf, readIfThere} from './resources.ts';
 import {demandRights} from './rights.ts';
 import {listObjects} from './things.ts';
-import type {Uninstalling} from './uninstall.ts';
+import type {Uninstalling} from './uninstalling.ts';
 import {LEASES, WatchedLease, watchAll, watchSeconds} from './watched-lease.ts';
 
 type Verdict = {lease: string; namespace: string; because?: string; manifest?: Lease};

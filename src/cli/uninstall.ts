@@ -1,6 +1,5 @@
 /** Removes what an installation and its operator have made, says what stays, and asks before. */
-import {GROUP, type KubeObject, LABELS, type Lease, RENDERED_KINDS, VERSION} from '../api/objects.ts';
-import {ownLeaseName} from '../core/own-lease.ts';
+import type {KubeObject} from '../api/objects.ts';
 import {
   planUninstall,
   type Thing,
@@ -8,34 +7,19 @@ import {
   type UninstallObservation,
   type UninstallPlan,
 } from '../core/plan-uninstall.ts';
-import {ApiError} from '../errors.ts';
-import type {ApiClient} from '../runtime/client.ts';
 import {withCluster} from './cluster.ts';
 import type {Call} from './command.ts';
 import {asking, demandTerminal} from './confirm.ts';
 import {EXIT, Failure} from './failure.ts';
 import {demandNoRelease} from './helm-release.ts';
-import {installation, PRODUCT} from './installation.ts';
 import {leaderElsewhere, operatorPods} from './leader-elsewhere.ts';
 import {productOf, removeLeasesOf} from './leases-of.ts';
-import {operatorNamespace} from './operator-namespace.ts';
-import type {ClusterFlags, OutputFlags} from './options.ts';
-import {jsonText, type Streams} from './output.ts';
-import {PART_NAMES} from './parts.ts';
+import {jsonText} from './output.ts';
 import {pathOf, Resources, readIfThere} from './resources.ts';
 import {demandRights} from './rights.ts';
-import {deleteFree, deleteRights, deleteThing, listObjects, listThings} from './things.ts';
+import {deleteFree, deleteRights, deleteThing} from './things.ts';
+import {observe, renderedThings, type UninstallFlags, type Uninstalling} from './uninstalling.ts';
 import {waitUntil} from './wait.ts';
-
-export type UninstallFlags = ClusterFlags &
-  OutputFlags & {yes?: boolean; print?: boolean; keepPolicies?: boolean; leasesOf?: string};
-
-export type Uninstalling = {
-  readonly client: ApiClient;
-  readonly resources: Resources;
-  readonly flags: UninstallFlags;
-  readonly streams: Streams;
-};
 
 /** How long what was deleted may take to be gone. */
 const GONE_MS = 60_000;
@@ -92,94 +76,6 @@ async function tellPlan(
   for (const thing of removals) stdout.write(`${thingText(thing)} would be removed\n`);
   for (const {thing, because} of kept) stdout.write(`${thing} stays: ${because}\n`);
   for (const note of notes) stderr.write(`${note}\n`);
-}
-
-async function observe({client, resources, flags}: Uninstalling): Promise<UninstallObservation> {
-  const namespace = flags.namespace ?? (await operatorNamespace(client));
-  const ownLease = ownLeaseName(PRODUCT);
-  const ours = {apiVersion: `${GROUP}/${VERSION}`};
-  const [policies, registries, rendered, installed, leases, lent, home] = await Promise.all([
-    listOf(client, resources, {...ours, kind: 'LeasePolicy'}),
-    listOf(client, resources, {...ours, kind: 'LeaseRegistry'}),
-    renderedThings(client, resources),
-    installedThings(client, resources, namespace),
-    listObjects<Lease>(client, '/apis/coordination.k8s.io/v1/leases', LABELS.origin),
-    listOf(client, resources, CLUSTER_ROLE, `${GROUP}/aggregate-to-operator=true`),
-    contentsOf(client, resources, namespace),
-  ]);
-  return {policies, rendered, registries, installed, leases, lent, home, namespace, ownLease};
-}
-
-const CLUSTER_ROLE = {apiVersion: 'rbac.authorization.k8s.io/v1', kind: 'ClusterRole'};
-
-/** None where the kind is not served. */
-async function listOf(
-  client: ApiClient,
-  resources: Resources,
-  kind: {apiVersion: string; kind: string},
-  labelSelector?: string,
-): Promise<Thing[]> {
-  const resource = await resources.of(kind);
-  if (!resource) return [];
-  try {
-    return await listThings(client, resource, labelSelector === undefined ? {} : {labelSelector});
-  } catch (error) {
-    if (error instanceof ApiError && error.isNotFound) return [];
-    throw error;
-  }
-}
-
-async function renderedThings(client: ApiClient, resources: Resources): Promise<Thing[]> {
-  const selector = `${LABELS.managedBy}=${PRODUCT},${LABELS.policy}`;
-  const lists = await Promise.all(
-    Object.entries(RENDERED_KINDS).map(([kind, {group}]) =>
-      listOf(client, resources, {apiVersion: `${group}/v1`, kind}, selector),
-    ),
-  );
-  return lists.flat();
-}
-
-/** Of all parts, whether or not they were asked for; policies are looked at apart. */
-async function installedThings(client: ApiClient, resources: Resources, namespace: string): Promise<Thing[]> {
-  const objects = await installation({namespace, parts: PART_NAMES});
-  const found = await Promise.all(
-    objects
-      .filter(({kind}) => kind !== 'LeasePolicy')
-      .map(async ({apiVersion, kind, metadata}) => {
-        const resource = await resources.of({apiVersion, kind});
-        const path = resource && pathOf(resource, metadata.namespace, metadata.name);
-        const live = path === undefined ? undefined : await readIfThere<KubeObject>(client, path);
-        if (!live || live.metadata.deletionTimestamp !== undefined) return [];
-        const {namespace: place, name, uid, resourceVersion, labels = {}} = live.metadata;
-        return [{apiVersion, kind, namespace: place, name, uid, resourceVersion, labels}];
-      }),
-  );
-  return found.flat();
-}
-
-/** Everything in the namespace, of whatever kind. */
-async function contentsOf(
-  client: ApiClient,
-  resources: Resources,
-  namespace: string,
-): Promise<UninstallObservation['home']> {
-  try {
-    const kinds = (await resources.listable()).filter(({namespaced}) => namespaced);
-    const lists = await Promise.all(
-      kinds.map(resource =>
-        listThings(client, resource, {namespace}).catch(error => {
-          // A kind whose API server is away, or that can't be listed as it says.
-          if (error instanceof ApiError && error.isNotFound) return [];
-          throw error;
-        }),
-      ),
-    );
-    return lists.flat();
-  } catch (error) {
-    if (error instanceof ApiError && error.status !== 0 && error.status !== 401)
-      return {unknown: error.message};
-    throw error;
-  }
 }
 
 /** Every right is asked for first; then each object goes in its turn. */
