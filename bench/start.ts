@@ -44,12 +44,15 @@ const nameCommand = (node: string) => [
   POLICY,
 ];
 
-/** By the shell's own clock, which begins after the shell has started, and counts the CPU of all threads. */
+/**
+ * By the shell's own clock, which begins after the shell has started, and counts the CPU of all threads. It prints last:
+ * the command may have printed notes.
+ */
 async function timed(command: readonly string[]): Promise<Figures> {
   const script = 'TIMEFORMAT=\'%R %U %S\'; time "$@" > /dev/null';
   const env = {...process.env, LC_ALL: 'C'};
   const {stderr} = await execute('bash', ['-c', script, 'bash', ...command], {cwd: ROOT, env});
-  const [real, user, system] = stderr.trim().split(' ').map(Number);
+  const [real, user, system] = (stderr.trim().split('\n').at(-1) ?? '').split(' ').map(Number);
   if (real === undefined || user === undefined || system === undefined || Number.isNaN(real))
     throw new Error(`no times in what the shell printed: ${stderr}`);
   return {wallMs: real * 1000, cpuMs: (user + system) * 1000};
