@@ -14,6 +14,12 @@ const PING_EVERY_MS = 15_000;
 const PING_TIMEOUT_MS = 10_000;
 /** Tokens from files and plugins change; they are asked for again after this long. */
 const CREDENTIALS_FRESH_MS = 30_000;
+/**
+ * What the server may send in an answer before we have read any of it: the largest object that etcd takes by default.
+ * With less, a write of a process that is stopped is done, and not answered before that goes on, so that nobody can tell
+ * from the server's log whether it was done in its term.
+ */
+const ANSWER_BYTES = 1.5 * 1024 * 1024;
 
 /** The part of @kubernetes/client-node's KubeConfig, of any version, that a connection needs. */
 export type KubeConfigSource = {
@@ -114,6 +120,7 @@ export class Connection {
       const socket = dial(this.server);
       this.#socket = socket;
       const session = http2.connect(this.server, {
+        settings: {initialWindowSize: ANSWER_BYTES},
         createConnection: () => secured(socket, this.server, trust),
       });
       session.on('close', forget).on('goaway', () => {
@@ -121,6 +128,8 @@ export class Connection {
         session.close();
       });
       await connected(session);
+      // All answers and watches share this one, so that it holds one answer beside what watches have not read.
+      session.setLocalWindowSize(2 * ANSWER_BYTES);
       keepAlive(session, () => socket.resetAndDestroy());
       return session;
     } catch (error) {
