@@ -7,9 +7,9 @@
  * upgrade.
  */
 import {execFileSync} from 'node:child_process';
-import {chmodSync, readFileSync, renameSync, writeFileSync} from 'node:fs';
+import {chmodSync, existsSync, readFileSync, renameSync, rmSync, writeFileSync} from 'node:fs';
 import {type BuildOptions, build, type Metafile, type Plugin} from 'esbuild';
-import {manifestFiles} from '../src/cli/manifest-files.ts';
+import {manifestFiles} from '../src/cli/files/manifest-files.ts';
 import {bundledIn, type Lock} from './bill.ts';
 import {licensesOf} from './licenses.ts';
 
@@ -96,7 +96,7 @@ const schemasAsData: Plugin = {
 const withManifests: Plugin = {
   name: 'with-manifests',
   setup(bundle) {
-    bundle.onLoad({filter: /\/src\/cli\/manifest-files\.ts$/}, () => ({
+    bundle.onLoad({filter: /\/src\/cli\/files\/manifest-files\.ts$/}, () => ({
       contents: `const files = ${JSON.stringify(manifestFiles())};\nexport const manifestFiles = () => files;`,
     }));
   },
@@ -112,7 +112,15 @@ const otherVersion = (version: string): Plugin => ({
   },
 });
 
-/** Takes the place of the old bundle at once: a program that starts meanwhile reads the one or the other. */
+/**
+ * Puts a finished file in the place of the old one at once: a program that starts meanwhile reads the one or the other.
+ * An equal one stays, as whoever packs it at this moment would find it changed.
+ */
+function putInPlace(finished: string, name: string): void {
+  if (existsSync(name) && readFileSync(name).equals(readFileSync(finished))) rmSync(finished);
+  else renameSync(finished, name);
+}
+
 async function bundle(entry: string, name: string, options: Omit<BuildOptions, 'metafile'>): Promise<void> {
   const unfinished = `dist/.${name}-${process.pid}.mjs`;
   const {metafile} = await build({
@@ -128,8 +136,8 @@ async function bundle(entry: string, name: string, options: Omit<BuildOptions, '
   });
   chmodSync(unfinished, 0o755);
   writeFileSync(`${unfinished}.json`, `${JSON.stringify(packagesIn(metafile), undefined, 2)}\n`);
-  renameSync(unfinished, `dist/${name}.mjs`);
-  renameSync(`${unfinished}.json`, `dist/${name}.packages.json`);
+  putInPlace(unfinished, `dist/${name}.mjs`);
+  putInPlace(`${unfinished}.json`, `dist/${name}.packages.json`);
 }
 
 /** Packages that are published as one file, each with those inside of it, which esbuild can't see. */
@@ -161,7 +169,7 @@ async function writeLicenses(): Promise<void> {
   const lock = JSON.parse(readFileSync('package-lock.json', 'utf8')) as Lock;
   const unfinished = `dist/.licenses-${process.pid}.txt`;
   writeFileSync(unfinished, licensesOf(lock, await bundledIn('dist'), '.'));
-  renameSync(unfinished, 'dist/THIRD-PARTY-LICENSES.txt');
+  putInPlace(unfinished, 'dist/THIRD-PARTY-LICENSES.txt');
 }
 
 /** Before everything else, so that an older Node says that it is one, and not what it lacks. */
