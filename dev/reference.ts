@@ -6,7 +6,7 @@ import {readFileSync, writeFileSync} from 'node:fs';
 import path from 'node:path';
 import {leasePolicySchema} from '../src/api/leasepolicy.ts';
 import {leaseRegistrySchema} from '../src/api/leaseregistry.ts';
-import {FINDING_REASONS} from '../src/core/finding.ts';
+import {FINDING_REASONS} from '../src/core/lease/finding.ts';
 import {ROOT} from './programs.ts';
 import {type FieldSchema, fieldTable, ruleList} from './reference/fields.ts';
 

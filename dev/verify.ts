@@ -36,9 +36,10 @@ const SUITES: readonly Check[] = [
     command: [
       'ava',
       'test/core/**',
+      'test/world/**',
+      'test/controllers/**',
       'test/runtime/**',
       'test/cli/**',
-      'test/lint/**',
       'test/trust/**',
       'test/*.test.ts',
     ],

@@ -1,8 +1,8 @@
 /** Flags and environment variables to one frozen Config; commander reads both. */
 import {CommanderError} from 'commander';
-import {type Catalogue, KNOWN} from './core/catalogue.ts';
-import {ownLeaseName} from './core/own-lease.ts';
-import type {ElectionWay} from './core/plan-election.ts';
+import {type Catalogue, KNOWN} from './core/lease/catalogue.ts';
+import {ownLeaseName} from './core/naming/own-lease.ts';
+import type {ElectionWay} from './core/plan/election.ts';
 import {messageOf, UsageError, usageSentence} from './errors.ts';
 import {type Flags, runCommand} from './flags.ts';
 import {CANDIDATE_NAME} from './runtime/candidacy.ts';
@@ -10,7 +10,7 @@ import {loadCatalogue} from './runtime/catalogue-file.ts';
 import {checkTiming, type ElectionTiming} from './runtime/elector.ts';
 import {PRODUCT_VERSION} from './version.ts';
 
-export {ownLeaseName} from './core/own-lease.ts';
+export {ownLeaseName} from './core/naming/own-lease.ts';
 export {PRODUCT_VERSION} from './version.ts';
 
 export type Config = {

@@ -2,7 +2,7 @@
 import {randomUUID} from 'node:crypto';
 import {hostname} from 'node:os';
 import {Command, InvalidArgumentError, Option} from 'commander';
-import {ELECTION_WAYS, type ElectionWay} from './core/plan-election.ts';
+import {ELECTION_WAYS, type ElectionWay} from './core/plan/election.ts';
 import {DEFAULT_TIMING} from './runtime/elector.ts';
 import {LOG_FORMATS, LOG_LEVELS} from './telemetry/levels.ts';
 import {PRODUCT_VERSION} from './version.ts';

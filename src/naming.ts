@@ -1,9 +1,9 @@
 /** The names that a LeasePolicy gives, for any program: `import {leaseName} from 'leasepolicy/naming'`. */
 import {type NamingSpec, namingSchema} from './api/leasepolicy.ts';
-import {NAMING_VERSION as version} from './core/hash.ts';
-import {isNameOf, isNamespaceName, nameOf, parseTemplate} from './core/name.ts';
-import {ruleProblems} from './core/schema-rules.ts';
-import {problemsOf, type Schema, withDefaults} from './core/structural.ts';
+import {ruleProblems} from './core/manifest/schema-rules.ts';
+import {problemsOf, type Schema, withDefaults} from './core/manifest/structural.ts';
+import {NAMING_VERSION as version} from './core/naming/hash.ts';
+import {isNameOf, isNamespaceName, nameOf, parseTemplate} from './core/naming/name.ts';
 
 /** What gives a name its form: `spec.naming` of a LeasePolicy, as it is written there. Defaults are those of the CRD. */
 export type Naming = {

@@ -3,12 +3,8 @@ import framework, {type ResourceEvent, type ResourceEventType, type ResourceMeta
 import type {KubernetesObject} from '@kubernetes/client-node';
 import {type KubeObject, LABELS} from './api/objects.ts';
 import type {Config} from './config.ts';
-import {watchBase} from './controllers/base-watches.ts';
 import {CONTROLLERS} from './controllers/controllers.ts';
 import {Reconciler} from './controllers/reconciler.ts';
-import {metricSources} from './controllers/sources.ts';
-import {collectionPath, type WatchRequest} from './controllers/watch-request.ts';
-import {type Counted, World} from './controllers/world.ts';
 import {ApiError, messageOf} from './errors.ts';
 import {keepRunning} from './runtime/again.ts';
 import {Candidacy} from './runtime/candidacy.ts';
@@ -25,6 +21,10 @@ import {serveHttp} from './telemetry/http.ts';
 import type {Logger} from './telemetry/log.ts';
 import {Metrics} from './telemetry/metrics.ts';
 import {PRODUCT_VERSION} from './version.ts';
+import {watchBase} from './world/base-watches.ts';
+import {metricSources} from './world/sources.ts';
+import {collectionPath, type WatchRequest} from './world/watch-request.ts';
+import {type Counted, World} from './world/world.ts';
 
 /**
  * The framework's operator with its weak seams replaced: its watch ends the process on an error, never lists again

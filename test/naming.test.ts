@@ -7,8 +7,8 @@ import {promisify} from 'node:util';
 import test from 'ava';
 import fc from 'fast-check';
 import {operatorCommand, ROOT} from '../dev/programs.ts';
-import {NAMING_VERSION as ofTheOperator} from '../src/core/hash.ts';
-import {rulesOf} from '../src/core/manifest.ts';
+import {rulesOf} from '../src/core/manifest/manifest.ts';
+import {NAMING_VERSION as ofTheOperator} from '../src/core/naming/hash.ts';
 import {
   leaseName,
   NAMING_VERSION,

@@ -5,19 +5,20 @@
 import test from 'ava';
 import type {LeaseSpec} from '../src/api/objects.ts';
 import {leaseController} from '../src/controllers/lease.ts';
-import {projectLease, projectNamespace, projectPolicy, projectWorkload} from '../src/controllers/project.ts';
-import {World} from '../src/controllers/world.ts';
-import type {WriteRecord} from '../src/core/action.ts';
-import {planCollection} from '../src/core/plan-collection.ts';
-import {heldRecord, nextMove, releasedRecord} from '../src/core/plan-election.ts';
-import {planLease} from '../src/core/plan-lease.ts';
-import {planRegistry} from '../src/core/plan-registry.ts';
-import {type Now, planWorkload} from '../src/core/plan-workload.ts';
+import type {Now} from '../src/core/now.ts';
+import type {WriteRecord} from '../src/core/plan/action.ts';
+import {planCollection} from '../src/core/plan/collection.ts';
+import {heldRecord, nextMove, releasedRecord} from '../src/core/plan/election.ts';
+import {planLease} from '../src/core/plan/lease.ts';
+import {planRegistry} from '../src/core/plan/registry.ts';
+import {planWorkload} from '../src/core/plan/workload.ts';
 import {TermEndedError} from '../src/errors.ts';
 import {apply} from '../src/runtime/apply.ts';
 import type {ApiClient} from '../src/runtime/client.ts';
 import {ObservedLease} from '../src/runtime/observed-lease.ts';
 import {DEFAULT_TIMING, Term} from '../src/runtime/term.ts';
+import {projectLease, projectNamespace, projectPolicy, projectWorkload} from '../src/world/project.ts';
+import {World} from '../src/world/world.ts';
 import {FakeClock} from './runtime/fake-clock.ts';
 import {
   ago,

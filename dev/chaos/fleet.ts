@@ -1,7 +1,7 @@
 /** Workloads with living candidates: who led which Lease when, and since when each workload exists. */
 import {randomUUID} from 'node:crypto';
 import {setTimeout as sleep} from 'node:timers/promises';
-import {hashOf} from '../../src/core/hash.ts';
+import {hashOf} from '../../src/core/naming/hash.ts';
 import {ApiError} from '../../src/errors.ts';
 import type {ApiClient} from '../../src/runtime/client.ts';
 import {LeaderElector} from '../../src/runtime/elector.ts';

@@ -17,14 +17,14 @@ const REPORTS = 'test/reports.test.ts';
 export const OF_REPORTS: readonly Mutation[] = [
   {
     effect: 'a template is in force that gives two subjects one name',
-    file: 'src/core/rules.ts',
+    file: 'src/core/naming/rules.ts',
     line: 'if (plain && isInjective(tokens, varying)) return [];',
     replacement: 'if (plain) return [];',
     test: [REPORTS, 'cilium #48084: a template that gives two Services one Lease is never in force'],
   },
   {
     effect: 'what is hashed is joined by a character that is in the parts',
-    file: 'src/core/hash.ts',
+    file: 'src/core/naming/hash.ts',
     line: "parts.join('/')",
     replacement: "parts.join('-')",
     test: [
@@ -34,7 +34,7 @@ export const OF_REPORTS: readonly Mutation[] = [
   },
   {
     effect: 'the younger of two subjects with one name has the Lease too',
-    file: 'src/core/plan-workload.ts',
+    file: 'src/core/plan/workload.ts',
     line: 'if (winner !== undefined && winner !== claim) {',
     replacement: 'if (winner !== undefined && winner === undefined) {',
     test: [
@@ -44,28 +44,28 @@ export const OF_REPORTS: readonly Mutation[] = [
   },
   {
     effect: 'nobody tells of a lock that a managed cloud uses itself',
-    file: 'src/core/lease-findings.ts',
+    file: 'src/core/plan/lease-findings.ts',
     line: 'if (!reserved || !workload) return [];',
     replacement: 'if (reserved || !workload) return [];',
     test: [REPORTS, 'autoscaler #7461: the workload that takes the lock of a managed cloud is told so'],
   },
   {
     effect: 'the catalogue does not know that lock',
-    file: 'src/core/catalogue.json',
+    file: 'src/core/lease/catalogue.json',
     line: 'stops horizontal autoscaling",\n    "provider": "GKE",\n    "reserved": true',
     replacement: 'stops horizontal autoscaling",\n    "provider": "GKE"',
     test: [REPORTS, 'autoscaler #7461: the workload that takes the lock of a managed cloud is told so'],
   },
   {
     effect: 'a name is cut at 63 characters',
-    file: 'src/core/name.ts',
+    file: 'src/core/naming/name.ts',
     line: "naming.tokens.map(token => text(token, naming, subject)).join('');",
     replacement: "naming.tokens.map(token => text(token, naming, subject)).join('').slice(0, 63);",
     test: [REPORTS, 'akka-management #910: names that differ at their end alone stay two'],
   },
   {
     effect: 'a name that is too long is cut',
-    file: 'src/core/name.ts',
+    file: 'src/core/naming/name.ts',
     line: "naming.tokens.map(token => text(token, naming, subject)).join('');",
     replacement: "naming.tokens.map(token => text(token, naming, subject)).join('').slice(0, 253);",
     test: [REPORTS, 'akka-management #910: a name that is too long is told with its length, and never cut'],
@@ -92,7 +92,7 @@ export const OF_REPORTS: readonly Mutation[] = [
   },
   {
     effect: 'a standby takes the Lease before its duration has passed',
-    file: 'src/core/plan-election.ts',
+    file: 'src/core/plan/election.ts',
     line: "return leftMs + freeMs <= 0 ? 'take' : 'wait';",
     replacement: "return leftMs + freeMs <= 1000 ? 'take' : 'wait';",
     test: [
@@ -102,21 +102,21 @@ export const OF_REPORTS: readonly Mutation[] = [
   },
   {
     effect: 'the counter of a Lease that is deleted is forgotten',
-    file: 'src/core/plan-collection.ts',
+    file: 'src/core/plan/collection.ts',
     line: '...retire(taken),',
     replacement: '',
     test: [REPORTS, 'mecatl #1517: a Lease that is deleted and made again never repeats a fencing token'],
   },
   {
     effect: 'a Lease that is made again begins to count anew',
-    file: 'src/core/plan-workload.ts',
+    file: 'src/core/plan/workload.ts',
     line: 'Math.max(retiredTransitions, ...predecessors',
     replacement: 'Math.max(0, ...predecessors',
     test: [REPORTS, 'mecatl #1517: a Lease that is deleted and made again never repeats a fencing token'],
   },
   {
     effect: 'a counter is forgotten before a Lease has gone on with it',
-    file: 'src/core/plan-registry.ts',
+    file: 'src/core/plan/registry.ts',
     line: 'exists(name, retired[name]?.transitions ?? 0)',
     replacement: 'exists(name, 0)',
     test: [REPORTS, 'mecatl #1517: the counter is kept until a Lease of the name has gone on with it'],
@@ -124,10 +124,10 @@ export const OF_REPORTS: readonly Mutation[] = [
 ];
 
 const APPLY = 'test/runtime/apply.test.ts';
-const PLAN_LEASE = 'test/core/plan-lease.test.ts';
-const COLLECTION = 'test/core/plan-collection.test.ts';
-const HEARTBEAT = 'test/core/plan-heartbeat.test.ts';
-const WORKLOAD = 'test/core/plan-workload.test.ts';
+const PLAN_LEASE = 'test/core/plan/lease.test.ts';
+const COLLECTION = 'test/core/plan/collection.test.ts';
+const HEARTBEAT = 'test/core/plan/heartbeat.test.ts';
+const WORKLOAD = 'test/core/plan/workload.test.ts';
 const ELECTION = 'test/runtime/elector.test.ts';
 const INFORMER = 'test/runtime/informer.test.ts';
 const FUZZ_PLANS = 'test/fuzz/plans.test.ts';
@@ -207,28 +207,28 @@ export const OF_DANGER: readonly Mutation[] = [
   // What is garbage
   {
     effect: 'what is held is an orphan',
-    file: 'src/core/lifetime.ts',
+    file: 'src/core/lease/lifetime.ts',
     line: "const orphaned = !claimed && isManaged(lease) && (hold.state !== 'held' || isHeldByUs(lease));",
     replacement: 'const orphaned = !claimed && isManaged(lease);',
     test: [PLAN_LEASE, 'what is held or not understood is never garbage'],
   },
   {
     effect: 'what is held is an orphan, as the random Leases find it',
-    file: 'src/core/lifetime.ts',
+    file: 'src/core/lease/lifetime.ts',
     line: "const orphaned = !claimed && isManaged(lease) && (hold.state !== 'held' || isHeldByUs(lease));",
     replacement: 'const orphaned = !claimed && isManaged(lease);',
     test: [FUZZ_PLANS, JUDGED],
   },
   {
     effect: 'a record that is not understood is an orphan',
-    file: 'src/core/lifetime.ts',
+    file: 'src/core/lease/lifetime.ts',
     line: "return hold.state !== 'unknown' && orphaned ?",
     replacement: 'return orphaned ?',
     test: [FUZZ_PLANS, JUDGED],
   },
   {
     effect: 'a holder without a duration, or with one of 0, has expired',
-    file: 'src/core/lifetime.ts',
+    file: 'src/core/lease/lifetime.ts',
     line: 'if (durationSeconds <= 0 || parseMicroTime(lease.renewTime) === undefined)',
     replacement: 'if (parseMicroTime(lease.renewTime) === undefined)',
     test: [
@@ -238,7 +238,7 @@ export const OF_DANGER: readonly Mutation[] = [
   },
   {
     effect: 'a holder whose renewTime is no time has expired',
-    file: 'src/core/lifetime.ts',
+    file: 'src/core/lease/lifetime.ts',
     line: 'if (durationSeconds <= 0 || parseMicroTime(lease.renewTime) === undefined)',
     replacement: 'if (durationSeconds <= 0)',
     test: [
@@ -248,74 +248,74 @@ export const OF_DANGER: readonly Mutation[] = [
   },
   {
     effect: 'Leases of others go while they are held',
-    file: 'src/core/plan-lease.ts',
+    file: 'src/core/plan/lease.ts',
     line: "return state === 'released' || state === 'expired';",
     replacement: 'return true;',
     test: [FUZZ_PLANS, JUDGED],
   },
   {
     effect: 'a Lease of a class that is not understood goes',
-    file: 'src/core/plan-lease.ts',
+    file: 'src/core/plan/lease.ts',
     line: 'if (!COLLECTED.has(kind) || (kind ===',
     replacement: 'if ((kind ===',
     test: [FUZZ_PLANS, JUDGED],
   },
   {
     effect: 'a Lease whose owner nobody knows goes',
-    file: 'src/core/classify.ts',
+    file: 'src/core/lease/classify.ts',
     line: 'if (stranger)\n    return found(',
     replacement: 'if (stranger && lease.owners.length > 9)\n    return found(',
     test: [FUZZ_CLUSTERS, DECIDED],
   },
   {
     effect: 'the Lease of a known product goes because it has a name like ours',
-    file: 'src/core/plan-lease.ts',
+    file: 'src/core/plan/lease.ts',
     line: 'if (!isManaged(lease) && entry) return undefined;',
     replacement: '',
     test: [FUZZ_PLANS, JUDGED],
   },
   {
     effect: 'a Lease goes whose subject nobody can look for',
-    file: 'src/core/plan-lease.ts',
+    file: 'src/core/plan/lease.ts',
     line: '|| !check || observed.handingOver) return undefined;',
     replacement: '|| observed.handingOver) return undefined;',
     test: [PLAN_LEASE, 'when no live read could tell about its subject an orphan is no garbage'],
   },
   {
     effect: 'an old name goes while another one is held',
-    file: 'src/core/plan-lease.ts',
+    file: 'src/core/plan/lease.ts',
     line: '|| !check || observed.handingOver) return undefined;',
     replacement: '|| !check) return undefined;',
     test: [PLAN_LEASE, 'no garbage of a hand-over is taken while another old name is held'],
   },
   {
     effect: 'an exempt Lease of others goes',
-    file: 'src/core/plan-lease.ts',
+    file: 'src/core/plan/lease.ts',
     line: '!isFinished(lease, now) || isExempt(observed)',
     replacement: '!isFinished(lease, now)',
     test: [PLAN_LEASE, 'in the mode All a Lease of others that is exempt is no garbage'],
   },
   {
     effect: 'a Lease goes before all workloads are known',
-    file: 'src/core/plan-lease.ts',
+    file: 'src/core/plan/lease.ts',
     line: 'const claimed = claim !== undefined || !observed.subjectsKnown;',
     replacement: 'const claimed = claim !== undefined;',
     test: [FUZZ_CLUSTERS, DECIDED],
   },
   {
     effect: 'a subject that somebody has made unreadable counts as one that is gone',
-    file: 'src/core/claims.ts',
+    file: 'src/core/naming/claims.ts',
     line: 'return kind === undefined || name === undefined ? undefined : {kind, namespace, name};',
     replacement: "return {kind: kind ?? text.split('/')[0] ?? '', namespace, name: name ?? text};",
     test: [
-      'test/core/lease-controller.test.ts',
+      'test/controllers/lease.test.ts',
       'a Lease whose subject somebody has made "Deployment" is checked by no look, so it stays',
     ],
   },
   // When
   {
     effect: 'the ttl of an orphan is nothing',
-    file: 'src/core/plan-lease.ts',
+    file: 'src/core/plan/lease.ts',
     line: 'return now.monotonicMs + rules.collection.ttlSeconds * 1000 - (now.wallMs - from);',
     replacement: 'return now.monotonicMs - (now.wallMs - from);',
     test: [
@@ -325,28 +325,28 @@ export const OF_DANGER: readonly Mutation[] = [
   },
   {
     effect: 'the ttl of a Lease of others is nothing',
-    file: 'src/core/plan-lease.ts',
+    file: 'src/core/plan/lease.ts',
     line: 'return lease.changedAtMs + rules.collection.ttlSeconds * 1000;',
     replacement: 'return lease.changedAtMs;',
     test: [FUZZ_PLANS, JUDGED],
   },
   {
     effect: 'a Lease goes before one of its own durations has passed under our eyes',
-    file: 'src/core/plan-lease.ts',
+    file: 'src/core/plan/lease.ts',
     line: 'return isHeldByUs(lease) ? 0 : lease.changedAtMs + (lease.durationSeconds ?? 0) * 1000;',
     replacement: 'return 0;',
     test: [PLAN_LEASE, 'an orphan that we see for the first time, with a long duration is due in 9000 s'],
   },
   {
     effect: 'a mark in the future, or a renewal after it, does not count',
-    file: 'src/core/plan-lease.ts',
+    file: 'src/core/plan/lease.ts',
     line: 'parseMicroTime(lease.createdAt) ?? 0, last);',
     replacement: 'parseMicroTime(lease.createdAt) ?? 0);',
     test: [FUZZ_PLANS, JUDGED],
   },
   {
     effect: 'what is not due is taken',
-    file: 'src/core/plan-collection.ts',
+    file: 'src/core/plan/collection.ts',
     line: 'const due = byDue.filter(each => each.dueAtMs <= now.monotonicMs);',
     replacement: 'const due = byDue;',
     test: [FUZZ_PLANS, BOUNDED],
@@ -354,42 +354,42 @@ export const OF_DANGER: readonly Mutation[] = [
   // How much
   {
     effect: 'a mass deletion is not stopped',
-    file: 'src/core/plan-collection.ts',
+    file: 'src/core/plan/collection.ts',
     line: 'if (soon > allowed) return',
     replacement: 'if (soon > 1e9) return',
     test: [COLLECTION, '26 of 100 Leases at 25 percent are too many'],
   },
   {
     effect: 'a mass deletion passes in slices',
-    file: 'src/core/plan-collection.ts',
+    file: 'src/core/plan/collection.ts',
     line: 'each.dueAtMs <= now.monotonicMs + WINDOW_MS));',
     replacement: 'each.dueAtMs <= now.monotonicMs));',
     test: [FUZZ_PLANS, BOUNDED],
   },
   {
     effect: 'no pass keeps to maxPerMinute',
-    file: 'src/core/plan-collection.ts',
+    file: 'src/core/plan/collection.ts',
     line: 'const taken = due.slice(0, window.left);',
     replacement: 'const taken = due;',
     test: [COLLECTION, 'no more than maxPerMinute are taken at once, and the rest a minute later'],
   },
   {
     effect: 'a status raises maxPerMinute',
-    file: 'src/core/plan-collection.ts',
+    file: 'src/core/plan/collection.ts',
     line: 'const used = Math.max(0, last.windowDeleted);',
     replacement: 'const used = last.windowDeleted;',
     test: [FUZZ_PLANS, BOUNDED],
   },
   {
     effect: 'what another leader has deleted in this minute does not count',
-    file: 'src/core/plan-collection.ts',
+    file: 'src/core/plan/collection.ts',
     line: 'if (!last || !isOpen) return',
     replacement: 'if (!last || !isOpen || last.deleted >= 0) return',
     test: [COLLECTION, 'what was deleted within this minute counts, whoever deleted it'],
   },
   {
     effect: 'a pass goes on though somebody has edited the policy',
-    file: 'src/core/plan-collection.ts',
+    file: 'src/core/plan/collection.ts',
     line: 'resourceVersion: observed.resourceVersion,',
     replacement: '',
     test: [
@@ -400,28 +400,28 @@ export const OF_DANGER: readonly Mutation[] = [
   // Nodes and components
   {
     effect: 'heartbeats go where the policy only reports',
-    file: 'src/core/leftover.ts',
+    file: 'src/core/plan/leftover.ts',
     line: "if (collection.mode !== 'All' || lease",
     replacement: "if (collection.mode === 'Off' || lease",
     test: [HEARTBEAT, 'a Lease under Report is kept'],
   },
   {
     effect: 'the heartbeat that another one holds goes',
-    file: 'src/core/plan-heartbeat.ts',
+    file: 'src/core/plan/heartbeat.ts',
     line: 'if (lease.holder !== lease.name)',
     replacement: "if (lease.holder === '')",
     test: [HEARTBEAT, 'a Lease of kwok, which holds it by its own name is kept'],
   },
   {
     effect: 'the ttl of a heartbeat is nothing',
-    file: 'src/core/leftover.ts',
+    file: 'src/core/plan/leftover.ts',
     line: 'dueAtMs: Math.max(sinceMs, lease.changedAtMs) + seconds * 1000,',
     replacement: 'dueAtMs: Math.max(sinceMs, lease.changedAtMs),',
     test: [FUZZ_PLANS, 'the heartbeat of a node is judged, and deleted only when both are gone for long'],
   },
   {
     effect: 'buckets go while somebody holds one of their set',
-    file: 'src/core/buckets.ts',
+    file: 'src/core/lease/buckets.ts',
     line: "members.every(lease => !['held', 'unknown'].includes(stateOf(lease))),",
     replacement: "members.some(lease => !['held', 'unknown'].includes(stateOf(lease))),",
     test: [
@@ -432,21 +432,21 @@ export const OF_DANGER: readonly Mutation[] = [
   // What is written
   {
     effect: 'a holder that is not understood keeps no name closed',
-    file: 'src/core/lifetime.ts',
+    file: 'src/core/lease/lifetime.ts',
     line: "return state === 'held' || state === 'unknown';",
     replacement: "return state === 'held';",
     test: [WORKLOAD, 'a holder that is not understood keeps the new name closed'],
   },
   {
     effect: 'an old name is sealed while somebody holds it',
-    file: 'src/core/plan-workload.ts',
+    file: 'src/core/plan/workload.ts',
     line: 'if (!isLeft || name === undefined) return',
     replacement: 'if (name === undefined) return',
     test: [FUZZ_PLANS, PLANNED],
   },
   {
     effect: 'an old name is sealed while somebody holds it, as the random clusters find it',
-    file: 'src/core/plan-workload.ts',
+    file: 'src/core/plan/workload.ts',
     line: 'if (!isLeft || name === undefined) return',
     replacement: 'if (name === undefined) return',
     test: [FUZZ_CLUSTERS, DECIDED],
@@ -506,7 +506,7 @@ export const OF_DANGER: readonly Mutation[] = [
   },
   {
     effect: 'a status that is no spec ends the process',
-    file: 'src/controllers/in-force.ts',
+    file: 'src/world/in-force.ts',
     line: 'if (!isSpec(spec)) return [NOT_WHOLE];',
     replacement: '',
     test: [

@@ -1,6 +1,6 @@
 /** Makes tables for readers from the schema of a resource. */
 import {stringify} from 'yaml';
-import type {Schema} from '../../src/core/structural.ts';
+import type {Schema} from '../../src/core/manifest/structural.ts';
 
 /** What a table tells of a schema. */
 export type FieldSchema = Omit<Schema, 'properties' | 'patternProperties' | 'items'> & {

@@ -1,6 +1,6 @@
 /** The form of a catalogue: what is known of Leases by their names. */
 
-/** What a Lease is for; src/core/classify.ts says when a Lease is of which class. */
+/** What a Lease is for; src/core/lease/classify.ts says when a Lease is of which class. */
 export const CLASSES = [
   'node-heartbeat',
   'apiserver-identity',

@@ -3,10 +3,8 @@ import {LINT_RULES} from '../core/lint/lint.ts';
 import {textOfObject} from '../core/lint/object.ts';
 import {type LintRule, pageOf, SEVERITIES} from '../core/lint/rule.ts';
 import type {Call} from './command.ts';
-import {EXIT, Failure, failureLine} from './failure.ts';
-import {junitText} from './junit.ts';
-import {readWhatIsGood} from './manifests.ts';
-import {type Column, hasColours, print, type Streams} from './output.ts';
+import {readWhatIsGood} from './files/manifests.ts';
+import {junitText} from './reports/junit.ts';
 import {
   ignoredIn,
   numberOf,
@@ -14,8 +12,10 @@ import {
   type Report,
   type ReportOptions,
   reportOn,
-} from './report.ts';
-import {sarifText} from './sarif.ts';
+} from './reports/report.ts';
+import {sarifText} from './reports/sarif.ts';
+import {EXIT, Failure, failureLine} from './terminal/failure.ts';
+import {type Column, hasColours, print, type Streams} from './terminal/output.ts';
 
 type Flags = ReportOptions & {
   readonly output: 'table' | 'wide' | 'json' | 'yaml' | 'sarif' | 'junit';

@@ -5,8 +5,8 @@ import {usageSentence} from '../errors.ts';
 import {PRODUCT_VERSION} from '../version.ts';
 import type {CommandSpec} from './command.ts';
 import {COMMANDS} from './commands.ts';
-import {EXIT, Failure, tell} from './failure.ts';
-import type {Streams} from './output.ts';
+import {EXIT, Failure, tell} from './terminal/failure.ts';
+import type {Streams} from './terminal/output.ts';
 
 /** A call as it was read, before its command is loaded. */
 type Chosen = {readonly spec: CommandSpec; readonly args: readonly string[]; readonly flags: unknown};

@@ -1,6 +1,6 @@
 /** What a command of the command line is, and how it is called. */
 import type {Argument, Option} from 'commander';
-import type {Streams} from './output.ts';
+import type {Streams} from './terminal/output.ts';
 
 /** A call of a command, after its flags were read. */
 export type Call = {

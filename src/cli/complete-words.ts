@@ -3,7 +3,7 @@
 import type {Call} from './command.ts';
 import {commandTree} from './command-line.ts';
 import {complete} from './complete.ts';
-import {EXIT} from './failure.ts';
+import {EXIT} from './terminal/failure.ts';
 
 export async function run({args, streams, program}: Call): Promise<number> {
   const tree = commandTree(program, streams, () => {});

@@ -1,6 +1,6 @@
 /** Prints a script for a shell, which asks the program itself at each completion. */
 import type {Call} from './command.ts';
-import {EXIT} from './failure.ts';
+import {EXIT} from './terminal/failure.ts';
 
 export const SHELLS = ['bash', 'zsh', 'fish', 'kubectl'] as const;
 type Shell = (typeof SHELLS)[number];

@@ -1,6 +1,5 @@
 /** Looks at everything on which LeasePolicy depends in a cluster, or at who can take one Lease. */
 import {GROUP, type KubeObject, LABELS, type Lease, RENDERED_KINDS, VERSION} from '../api/objects.ts';
-import {type DateSample, skewOf} from '../core/clock-skew.ts';
 import {
   type Check,
   checkClock,
@@ -12,25 +11,26 @@ import {
   checkVersion,
   checkWebhooks,
   type Definition,
-} from '../core/diagnosis.ts';
-import {leaseWebhooks, type Webhook} from '../core/lease-webhooks.ts';
-import {ownLeaseName} from '../core/own-lease.ts';
+} from '../core/doctor/diagnosis.ts';
+import {leaseWebhooks, type Webhook} from '../core/doctor/lease-webhooks.ts';
+import {type DateSample, skewOf} from '../core/lease/clock-skew.ts';
+import {ownLeaseName} from '../core/naming/own-lease.ts';
 import {ApiError} from '../errors.ts';
 import type {ApiClient} from '../runtime/client.ts';
 import {delay} from '../runtime/clock.ts';
-import {type ClusterAccess, withCluster} from './cluster.ts';
+import {type ClusterAccess, withCluster} from './cluster/cluster.ts';
+import {deploymentOf, releaseOf} from './cluster/helm-release.ts';
+import {installation, PRODUCT} from './cluster/installation.ts';
+import {operatorPods} from './cluster/leader-elsewhere.ts';
+import {operatorNamespace} from './cluster/operator-namespace.ts';
+import {Resources, readIfThere} from './cluster/resources.ts';
+import {missingRights, type Right, rightsText} from './cluster/rights.ts';
+import {servedKinds, serverVersion} from './cluster/server.ts';
+import {listObjects} from './cluster/things.ts';
 import type {Call} from './command.ts';
-import {EXIT, Failure} from './failure.ts';
-import {deploymentOf, releaseOf} from './helm-release.ts';
-import {installation, PRODUCT} from './installation.ts';
-import {operatorPods} from './leader-elsewhere.ts';
-import {operatorNamespace} from './operator-namespace.ts';
-import type {ClusterFlags, OutputFlags} from './options.ts';
-import {type Column, print} from './output.ts';
-import {Resources, readIfThere} from './resources.ts';
-import {missingRights, type Right, rightsText} from './rights.ts';
-import {servedKinds, serverVersion} from './server.ts';
-import {listObjects} from './things.ts';
+import {EXIT, Failure} from './terminal/failure.ts';
+import type {ClusterFlags, OutputFlags} from './terminal/options.ts';
+import {type Column, print} from './terminal/output.ts';
 import {parseLease, tellWhoCan} from './who-can.ts';
 
 export type DoctorFlags = ClusterFlags & OutputFlags;

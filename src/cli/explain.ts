@@ -1,22 +1,23 @@
 /** Explains one Lease: what it is, whose it is, who holds it, and what becomes of it. */
-import {type Explanation, explain} from '../controllers/explanation.ts';
-import type {LeaseFacts} from '../controllers/lease-facts.ts';
-import type {Snapshot} from '../controllers/snapshot.ts';
+
 import {durationText} from '../core/duration-text.ts';
-import type {Fate} from '../core/fate.ts';
+import {type PodFacts, type PodObject, podFacts, podNamesIn} from '../core/lease/pod-of-holder.ts';
 import {escaped, legible} from '../core/legible.ts';
-import {type PodFacts, type PodObject, podFacts, podNamesIn} from '../core/pod-of-holder.ts';
-import {HEARTBEATS} from '../core/rules.ts';
+import {HEARTBEATS} from '../core/naming/rules.ts';
+import type {Fate} from '../core/plan/fate.ts';
 import {ApiError} from '../errors.ts';
+import {type Explanation, explain} from '../rehearsal/explanation.ts';
+import type {LeaseFacts} from '../rehearsal/lease-facts.ts';
+import type {Snapshot} from '../rehearsal/snapshot.ts';
 import type {ApiClient} from '../runtime/client.ts';
-import {withCluster} from './cluster.ts';
+import {withCluster} from './cluster/cluster.ts';
+import {type Note, notesOf, tellNotes, withSnapshot} from './cluster/open-snapshot.ts';
+import {type WatchForFlags, watchFor} from './cluster/watch-for.ts';
 import type {Call} from './command.ts';
-import {EXIT, Failure, failureOf} from './failure.ts';
-import {secondsText} from './lease-view.ts';
-import {type Note, notesOf, tellNotes, withSnapshot} from './open-snapshot.ts';
-import type {ClusterFlags, OperatorFlags, OutputFlags} from './options.ts';
-import {jsonText, type Streams, yamlText} from './output.ts';
-import {type WatchForFlags, watchFor} from './watch-for.ts';
+import {EXIT, Failure, failureOf} from './terminal/failure.ts';
+import {secondsText} from './terminal/lease-view.ts';
+import type {ClusterFlags, OperatorFlags, OutputFlags} from './terminal/options.ts';
+import {jsonText, type Streams, yamlText} from './terminal/output.ts';
 
 type Flags = ClusterFlags & OutputFlags & OperatorFlags & WatchForFlags;
 

@@ -1,17 +1,17 @@
 /** Lists Leases with what is known of each, once or as they change. */
 import {setTimeout as delay} from 'node:timers/promises';
-import {FactFinder, type LeaseFacts} from '../controllers/lease-facts.ts';
-import type {Snapshot} from '../controllers/snapshot.ts';
-import type {LeaseView} from '../core/lifetime.ts';
-import {HEARTBEATS} from '../core/rules.ts';
+import type {LeaseView} from '../core/lease/lifetime.ts';
+import {HEARTBEATS} from '../core/naming/rules.ts';
 import {parseSelector} from '../core/selector-text.ts';
-import {withCluster} from './cluster.ts';
+import {FactFinder, type LeaseFacts} from '../rehearsal/lease-facts.ts';
+import type {Snapshot} from '../rehearsal/snapshot.ts';
+import {withCluster} from './cluster/cluster.ts';
+import {notesOf, tellNotes, withSnapshot} from './cluster/open-snapshot.ts';
 import type {Call} from './command.ts';
-import {EXIT, Failure} from './failure.ts';
-import {byPlace, leaseColumns, leaseName} from './lease-view.ts';
-import {notesOf, tellNotes, withSnapshot} from './open-snapshot.ts';
-import type {ClusterFlags, OperatorFlags, Output, OutputFlags} from './options.ts';
-import {hasColours, print, type Streams, tableLines} from './output.ts';
+import {EXIT, Failure} from './terminal/failure.ts';
+import {byPlace, leaseColumns, leaseName} from './terminal/lease-view.ts';
+import type {ClusterFlags, OperatorFlags, Output, OutputFlags} from './terminal/options.ts';
+import {hasColours, print, type Streams, tableLines} from './terminal/output.ts';
 
 type Flags = ClusterFlags &
   OutputFlags &

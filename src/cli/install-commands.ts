@@ -1,7 +1,8 @@
 /** What the commands are called and take that put LeasePolicy into a cluster, take it away and look after it. */
+
+import {PART_NAMES} from './cluster/parts.ts';
 import type {CommandSpec} from './command.ts';
-import {argument, clusterOptions, notEmpty, option, outputOption, wordsOption} from './options.ts';
-import {PART_NAMES} from './parts.ts';
+import {argument, clusterOptions, notEmpty, option, outputOption, wordsOption} from './terminal/options.ts';
 
 export const install: CommandSpec = {
   name: 'install',

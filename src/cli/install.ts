@@ -1,20 +1,20 @@
 /** Installs LeasePolicy by server-side apply, or prints what would be applied. */
 import type {KubeObject} from '../api/objects.ts';
-import type {AnyObject} from '../core/kustomization.ts';
+import type {AnyObject} from '../core/manifest/kustomization.ts';
 import {ApiError} from '../errors.ts';
 import {APPLY_PATCH, type ApiClient} from '../runtime/client.ts';
-import {withCluster} from './cluster.ts';
+import {withCluster} from './cluster/cluster.ts';
+import {demandNoRelease} from './cluster/helm-release.ts';
+import {HOME, installation, nameOf, OPERATOR_BINDING} from './cluster/installation.ts';
+import type {Part} from './cluster/parts.ts';
+import {pathOf, type Resource, Resources, readIfThere} from './cluster/resources.ts';
+import {demandRights} from './cluster/rights.ts';
+import {missingParts} from './cluster/server.ts';
 import type {Call} from './command.ts';
-import {EXIT, Failure} from './failure.ts';
-import {demandNoRelease} from './helm-release.ts';
-import {HOME, installation, nameOf, OPERATOR_BINDING} from './installation.ts';
-import type {ClusterFlags, OutputFlags} from './options.ts';
-import {jsonText, type Streams, yamlText} from './output.ts';
-import type {Part} from './parts.ts';
-import {pathOf, type Resource, Resources, readIfThere} from './resources.ts';
-import {demandRights} from './rights.ts';
-import {missingParts} from './server.ts';
-import {waitUntil} from './wait.ts';
+import {EXIT, Failure} from './terminal/failure.ts';
+import type {ClusterFlags, OutputFlags} from './terminal/options.ts';
+import {jsonText, type Streams, yamlText} from './terminal/output.ts';
+import {waitUntil} from './terminal/wait.ts';
 
 type Flags = ClusterFlags &
   OutputFlags & {print?: boolean; image?: string; with?: Part[]; forceConflicts?: boolean};

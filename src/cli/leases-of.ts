@@ -1,17 +1,17 @@
 /** Removes the Leases of one product that nobody holds. */
 import type {KubeObject, Lease} from '../api/objects.ts';
-import {isElectionOf, isLeaseOf, type Product, parseProduct} from '../core/leases-of.ts';
-import {meansKind} from '../core/subject-names.ts';
+import {meansKind} from '../core/naming/subject-names.ts';
+import {isElectionOf, isLeaseOf, type Product, parseProduct} from '../core/plan/leases-of.ts';
 import {ApiError} from '../errors.ts';
 import type {ApiClient} from '../runtime/client.ts';
-import {asking} from './confirm.ts';
-import {Failure} from './failure.ts';
-import {jsonText} from './output.ts';
-import {pathOf, readIfThere} from './resources.ts';
-import {demandRights} from './rights.ts';
-import {listObjects} from './things.ts';
-import type {Uninstalling} from './uninstalling.ts';
-import {LEASES, WatchedLease, watchAll, watchSeconds} from './watched-lease.ts';
+import {pathOf, readIfThere} from './cluster/resources.ts';
+import {demandRights} from './cluster/rights.ts';
+import {listObjects} from './cluster/things.ts';
+import type {Uninstalling} from './cluster/uninstalling.ts';
+import {LEASES, WatchedLease, watchAll, watchSeconds} from './cluster/watched-lease.ts';
+import {asking} from './terminal/confirm.ts';
+import {Failure} from './terminal/failure.ts';
+import {jsonText} from './terminal/output.ts';
 
 type Verdict = {lease: string; namespace: string; because?: string; manifest?: Lease};
 

@@ -1,10 +1,9 @@
 /** Prints the name of the Lease of a workload, by the policies of a cluster or of files. */
 
 import {legible} from '../core/legible.ts';
-import {isPolicy, rulesOf} from '../core/manifest.ts';
-import {isNameOf, isNamespaceName} from '../core/name.ts';
-import type {Rules} from '../core/rules.ts';
-import {labelsOfNamespace} from '../core/selector.ts';
+import {isPolicy, rulesOf} from '../core/manifest/manifest.ts';
+import {isNameOf, isNamespaceName} from '../core/naming/name.ts';
+import type {Rules} from '../core/naming/rules.ts';
 import {
   type Asked,
   type GivenName,
@@ -12,29 +11,17 @@ import {
   namesGiven,
   parseSubject,
   type Question,
-} from '../core/subject-names.ts';
-import type {SystemRules} from '../core/system-rules.ts';
+} from '../core/naming/subject-names.ts';
+import type {SystemRules} from '../core/naming/system-rules.ts';
+import {labelsOfNamespace} from '../core/selector.ts';
+import type {Answer, Unknown} from './cluster/name-in-cluster.ts';
 import type {Call} from './command.ts';
-import {EXIT, Failure} from './failure.ts';
-import {type Found, invalidPolicy, readManifests} from './manifests.ts';
-import type {ClusterFlags, FileFlags, OutputFlags} from './options.ts';
-import {type Column, print} from './output.ts';
+import {type Found, invalidPolicy, readManifests} from './files/manifests.ts';
+import {EXIT, Failure} from './terminal/failure.ts';
+import type {ClusterFlags, FileFlags, OutputFlags} from './terminal/options.ts';
+import {type Column, print} from './terminal/output.ts';
 
 type Flags = ClusterFlags & FileFlags & OutputFlags;
-
-/** Why labels are not known. */
-export type Unknown = {
-  readonly because: string;
-  /** Whether it is for certain not there, which is told even where no label matters. */
-  readonly isMissing: boolean;
-};
-
-/** What was asked for, the policies that answer it, and by which selector what is not known. */
-export type Answer = {
-  question: Question;
-  policies: readonly (Rules | SystemRules)[];
-  unknown: Readonly<Record<'namespaceSelector' | 'selector', Unknown | undefined>>;
-};
 
 export async function run({args: [text = ''], flags: given, streams}: Call): Promise<number> {
   const flags = given as Flags;
@@ -46,7 +33,7 @@ export async function run({args: [text = ''], flags: given, streams}: Call): Pro
   checkNames(asked, flags.namespace);
   const {question, policies, unknown} = flags.filename
     ? fromFiles(await readManifests(flags.filename, streams), {...asked, namespace: flags.namespace})
-    : await (await import('./name-in-cluster.ts')).fromCluster(flags, asked);
+    : await (await import('./cluster/name-in-cluster.ts')).fromCluster(flags, asked);
   const {names, others} = namesGiven(question, policies);
   const rows = names.map(checked);
   if (rows.length === 0) throw noName(question, others);

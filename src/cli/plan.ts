@@ -1,14 +1,15 @@
 /** Prints what the operator would do now, by the same code, and writes nothing. */
-import {type Forecast, forecast} from '../controllers/forecast.ts';
-import type {ActionText} from '../core/action-text.ts';
+
 import {legible} from '../core/legible.ts';
-import {withCluster} from './cluster.ts';
+import type {ActionText} from '../core/plan/action-text.ts';
+import {type Forecast, forecast} from '../rehearsal/forecast.ts';
+import {withCluster} from './cluster/cluster.ts';
+import {withSnapshot} from './cluster/open-snapshot.ts';
+import {type WatchForFlags, watchFor} from './cluster/watch-for.ts';
 import type {Call} from './command.ts';
-import {EXIT, Failure, failureOf} from './failure.ts';
-import {withSnapshot} from './open-snapshot.ts';
-import type {ClusterFlags, OperatorFlags, OutputFlags} from './options.ts';
-import {type Column, print, type Streams} from './output.ts';
-import {type WatchForFlags, watchFor} from './watch-for.ts';
+import {EXIT, Failure, failureOf} from './terminal/failure.ts';
+import type {ClusterFlags, OperatorFlags, OutputFlags} from './terminal/options.ts';
+import {type Column, print, type Streams} from './terminal/output.ts';
 
 type Flags = ClusterFlags & OutputFlags & OperatorFlags & WatchForFlags & {allNamespaces?: true};
 

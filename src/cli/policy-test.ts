@@ -1,18 +1,19 @@
 /** Runs policy tests without a cluster: names, findings and verdicts as the product itself gives them. */
-import {judgeAdmission, judgeFindings, judgeName, type Outcome} from '../controllers/expectations.ts';
-import {FileWorld} from '../controllers/file-world.ts';
-import {type Catalogue, KNOWN} from '../core/catalogue.ts';
+
+import {type Catalogue, KNOWN} from '../core/lease/catalogue.ts';
 import {legible} from '../core/legible.ts';
-import {isPolicy} from '../core/manifest.ts';
+import {isPolicy} from '../core/manifest/manifest.ts';
+import {judgeAdmission, judgeFindings, judgeName, type Outcome} from '../rehearsal/expectations.ts';
+import {FileWorld} from '../rehearsal/file-world.ts';
 import {loadCatalogue} from '../runtime/catalogue-file.ts';
+import {operatorOf} from './cluster/find-operator.ts';
 import type {Call} from './command.ts';
-import {EXIT, Failure, failureLine} from './failure.ts';
-import {operatorOf} from './find-operator.ts';
-import {junitText} from './junit.ts';
-import {type Found, invalidPolicy} from './manifests.ts';
-import type {OperatorFlags} from './options.ts';
-import {type Column, hasColours, print, type Streams, styled} from './output.ts';
-import {readTests, type TestFile} from './test-files.ts';
+import {type Found, invalidPolicy} from './files/manifests.ts';
+import {readTests, type TestFile} from './files/test-files.ts';
+import {junitText} from './reports/junit.ts';
+import {EXIT, Failure, failureLine} from './terminal/failure.ts';
+import type {OperatorFlags} from './terminal/options.ts';
+import {type Column, hasColours, print, type Streams, styled} from './terminal/output.ts';
 
 type Flags = OperatorFlags & {readonly output: 'table' | 'wide' | 'json' | 'yaml' | 'junit'};
 

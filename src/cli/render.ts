@@ -1,23 +1,23 @@
 /** Prints what a policy puts into the API server to enforce its rules. */
 import {GROUP, type KubeObject, VERSION} from '../api/objects.ts';
-import {inForceByStatus} from '../controllers/in-force.ts';
-import {projectPolicy} from '../controllers/project.ts';
-import type {OperatorIdentity} from '../controllers/snapshot.ts';
 import {type AdmissionContext, lenientNamespaces} from '../core/admission/frame.ts';
 import {renderAdmission} from '../core/admission/render.ts';
-import {isPolicy, rulesOf} from '../core/manifest.ts';
-import {manifest, type Owner} from '../core/rendered.ts';
-import type {Rules} from '../core/rules.ts';
+import {manifest, type Owner} from '../core/admission/rendered.ts';
+import {isPolicy, rulesOf} from '../core/manifest/manifest.ts';
+import type {Rules} from '../core/naming/rules.ts';
+import {isSystem, type SystemRules} from '../core/naming/system-rules.ts';
 import {type Labels, labelsOfNamespace} from '../core/selector.ts';
-import {isSystem, type SystemRules} from '../core/system-rules.ts';
+import type {OperatorIdentity} from '../rehearsal/snapshot.ts';
 import type {ApiClient} from '../runtime/client.ts';
-import {readable, withCluster} from './cluster.ts';
+import {inForceByStatus} from '../world/in-force.ts';
+import {projectPolicy} from '../world/project.ts';
+import {readable, withCluster} from './cluster/cluster.ts';
+import {findOperator, operatorOf} from './cluster/find-operator.ts';
 import type {Call} from './command.ts';
-import {EXIT, Failure} from './failure.ts';
-import {findOperator, operatorOf} from './find-operator.ts';
-import {invalidPolicy, readManifests} from './manifests.ts';
-import type {ClusterFlags, FileFlags, OperatorFlags, OutputFlags} from './options.ts';
-import {jsonText, yamlText} from './output.ts';
+import {invalidPolicy, readManifests} from './files/manifests.ts';
+import {EXIT, Failure} from './terminal/failure.ts';
+import type {ClusterFlags, FileFlags, OperatorFlags, OutputFlags} from './terminal/options.ts';
+import {jsonText, yamlText} from './terminal/output.ts';
 
 type Flags = ClusterFlags & FileFlags & OperatorFlags & OutputFlags;
 

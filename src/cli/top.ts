@@ -1,16 +1,16 @@
 /** Shows all Leases by policy as they are renewed, until it is told to end. */
 import type {ReadStream, WriteStream} from 'node:tty';
-import {FactFinder} from '../controllers/lease-facts.ts';
-import type {Snapshot} from '../controllers/snapshot.ts';
-import {type ClusterAccess, withCluster} from './cluster.ts';
+import {FactFinder} from '../rehearsal/lease-facts.ts';
+import type {Snapshot} from '../rehearsal/snapshot.ts';
+import {type ClusterAccess, withCluster} from './cluster/cluster.ts';
+import {notesOf, withSnapshot} from './cluster/open-snapshot.ts';
 import type {Call} from './command.ts';
-import {EXIT, Failure} from './failure.ts';
-import {notesOf, withSnapshot} from './open-snapshot.ts';
-import type {ClusterFlags, OperatorFlags} from './options.ts';
-import {hasColours, type Streams} from './output.ts';
-import {Screen} from './screen.ts';
-import {FIRST_VIEW, frame, linesOf, type TopModel, type TopRow} from './top-frame.ts';
-import {keysIn, pressed} from './top-keys.ts';
+import {EXIT, Failure} from './terminal/failure.ts';
+import type {ClusterFlags, OperatorFlags} from './terminal/options.ts';
+import {hasColours, type Streams} from './terminal/output.ts';
+import {Screen} from './terminal/screen.ts';
+import {FIRST_VIEW, frame, linesOf, type TopModel, type TopRow} from './terminal/top-frame.ts';
+import {keysIn, pressed} from './terminal/top-keys.ts';
 
 type Flags = ClusterFlags & OperatorFlags;
 

@@ -6,20 +6,20 @@ import {
   thingText,
   type UninstallObservation,
   type UninstallPlan,
-} from '../core/plan-uninstall.ts';
-import {withCluster} from './cluster.ts';
+} from '../core/plan/uninstall.ts';
+import {withCluster} from './cluster/cluster.ts';
+import {demandNoRelease} from './cluster/helm-release.ts';
+import {leaderElsewhere, operatorPods} from './cluster/leader-elsewhere.ts';
+import {pathOf, Resources, readIfThere} from './cluster/resources.ts';
+import {demandRights} from './cluster/rights.ts';
+import {deleteFree, deleteRights, deleteThing} from './cluster/things.ts';
+import {observe, renderedThings, type UninstallFlags, type Uninstalling} from './cluster/uninstalling.ts';
 import type {Call} from './command.ts';
-import {asking, demandTerminal} from './confirm.ts';
-import {EXIT, Failure} from './failure.ts';
-import {demandNoRelease} from './helm-release.ts';
-import {leaderElsewhere, operatorPods} from './leader-elsewhere.ts';
 import {productOf, removeLeasesOf} from './leases-of.ts';
-import {jsonText} from './output.ts';
-import {pathOf, Resources, readIfThere} from './resources.ts';
-import {demandRights} from './rights.ts';
-import {deleteFree, deleteRights, deleteThing} from './things.ts';
-import {observe, renderedThings, type UninstallFlags, type Uninstalling} from './uninstalling.ts';
-import {waitUntil} from './wait.ts';
+import {asking, demandTerminal} from './terminal/confirm.ts';
+import {EXIT, Failure} from './terminal/failure.ts';
+import {jsonText} from './terminal/output.ts';
+import {waitUntil} from './terminal/wait.ts';
 
 /** How long what was deleted may take to be gone. */
 const GONE_MS = 60_000;

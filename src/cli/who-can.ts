@@ -12,17 +12,17 @@ import {
   subjectText,
   type Thief,
   whoCan,
-} from '../core/who-can.ts';
+} from '../core/doctor/who-can.ts';
 import {ApiError} from '../errors.ts';
 import type {ApiClient} from '../runtime/client.ts';
-import type {ClusterAccess} from './cluster.ts';
-import {EXIT, Failure} from './failure.ts';
-import {PRODUCT} from './installation.ts';
-import {operatorNamespace} from './operator-namespace.ts';
-import type {OutputFlags} from './options.ts';
-import {type Column, print, type Streams} from './output.ts';
-import {readIfThere} from './resources.ts';
-import {listObjects} from './things.ts';
+import type {ClusterAccess} from './cluster/cluster.ts';
+import {PRODUCT} from './cluster/installation.ts';
+import {operatorNamespace} from './cluster/operator-namespace.ts';
+import {readIfThere} from './cluster/resources.ts';
+import {listObjects} from './cluster/things.ts';
+import {EXIT, Failure} from './terminal/failure.ts';
+import type {OutputFlags} from './terminal/options.ts';
+import {type Column, print, type Streams} from './terminal/output.ts';
 
 const RBAC = '/apis/rbac.authorization.k8s.io/v1';
 

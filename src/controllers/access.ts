@@ -1,9 +1,9 @@
 /** Grants each workload of a policy what it may do with its one Lease. */
 import {LABELS} from '../api/objects.ts';
-import {type AccessObservation, accessActions, accessName} from '../core/access.ts';
-import type {Plan} from '../core/action.ts';
+import {type AccessObservation, accessActions, accessName} from '../core/plan/access.ts';
+import type {Plan} from '../core/plan/action.ts';
+import type {World} from '../world/world.ts';
 import type {Controller} from './controller.ts';
-import type {World} from './world.ts';
 
 export const accessController: Controller<AccessObservation> = {
   name: 'access',

@@ -1,9 +1,9 @@
 /** Keeps what each policy has in the API server as it is rendered from the policy. */
 import {GROUP, VERSION} from '../api/objects.ts';
 import {type AdmissionContext, lenientNamespaces} from '../core/admission/frame.ts';
-import {type AdmissionObservation, type AdmissionPlan, planAdmission} from '../core/plan-admission.ts';
+import {type AdmissionObservation, type AdmissionPlan, planAdmission} from '../core/plan/admission.ts';
+import type {World} from '../world/world.ts';
 import type {Controller} from './controller.ts';
-import type {World} from './world.ts';
 
 export const admissionController: Controller<AdmissionObservation> = {
   name: 'admission',

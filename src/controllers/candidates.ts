@@ -1,8 +1,9 @@
 /** Judges the LeaseCandidates of each Lease, where the API server serves them. */
-import {type CandidatesObservation, planCandidates} from '../core/plan-candidates.ts';
-import {listsLease} from '../core/system-rules.ts';
+
+import {listsLease} from '../core/naming/system-rules.ts';
+import {type CandidatesObservation, planCandidates} from '../core/plan/candidates.ts';
+import type {World} from '../world/world.ts';
 import type {Controller} from './controller.ts';
-import type {World} from './world.ts';
 
 /** Keys are namespace/name of the Lease. */
 export const candidatesController: Controller<CandidatesObservation> = {

@@ -1,12 +1,13 @@
 /** Collects each policy's garbage, a pass at a time. */
-import type {Garbage} from '../core/action.ts';
-import {type CollectionObservation, type CollectionPlan, planCollection} from '../core/plan-collection.ts';
-import type {Now} from '../core/plan-workload.ts';
+
+import type {Now} from '../core/now.ts';
+import type {Garbage} from '../core/plan/action.ts';
+import {type CollectionObservation, type CollectionPlan, planCollection} from '../core/plan/collection.ts';
+import type {World} from '../world/world.ts';
 import {componentsController} from './components.ts';
 import type {Controller} from './controller.ts';
 import {heartbeatController} from './heartbeat.ts';
 import {leaseController} from './lease.ts';
-import type {World} from './world.ts';
 
 export const collectionController: Controller<CollectionObservation> = {
   name: 'collection',

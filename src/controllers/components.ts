@@ -1,10 +1,10 @@
 /** Judges the Leases of the components that a policy lists. */
-import type {LeaseView} from '../core/lifetime.ts';
-import {type ComponentsObservation, type ComponentView, planComponents} from '../core/plan-components.ts';
-import type {Now} from '../core/plan-workload.ts';
-import {isOfComponent} from '../core/system-rules.ts';
+import type {LeaseView} from '../core/lease/lifetime.ts';
+import {isOfComponent} from '../core/naming/system-rules.ts';
+import type {Now} from '../core/now.ts';
+import {type ComponentsObservation, type ComponentView, planComponents} from '../core/plan/components.ts';
+import type {World} from '../world/world.ts';
 import type {Controller} from './controller.ts';
-import type {World} from './world.ts';
 
 export const componentsController: Controller<ComponentsObservation> = {
   name: 'components',

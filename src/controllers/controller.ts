@@ -1,7 +1,8 @@
 /** What every controller is: a concern with keys, an observation from the caches, and a pure plan. */
-import type {Plan} from '../core/action.ts';
-import type {Now} from '../core/plan-workload.ts';
-import type {World} from './world.ts';
+
+import type {Now} from '../core/now.ts';
+import type {Plan} from '../core/plan/action.ts';
+import type {World} from '../world/world.ts';
 
 export interface Controller<Observed> {
   /** The prefix of its keys. */

@@ -1,10 +1,11 @@
 /** Judges the heartbeat of each node that a policy selects. */
-import {type HeartbeatObservation, newForMs, planHeartbeat} from '../core/plan-heartbeat.ts';
-import type {Now} from '../core/plan-workload.ts';
-import type {NodeSubjects, SystemRules} from '../core/system-rules.ts';
+
+import type {NodeSubjects, SystemRules} from '../core/naming/system-rules.ts';
+import type {Now} from '../core/now.ts';
+import {type HeartbeatObservation, newForMs, planHeartbeat} from '../core/plan/heartbeat.ts';
+import type {NodeRow} from '../world/project.ts';
+import type {World} from '../world/world.ts';
 import type {Controller} from './controller.ts';
-import type {NodeRow} from './project.ts';
-import type {World} from './world.ts';
 
 export const heartbeatController: Controller<HeartbeatObservation> = {
   name: 'heartbeat',

@@ -1,8 +1,9 @@
 /** Judges the identity Leases of the API servers, for each policy of them. */
-import {type IdentitiesObservation, planIdentities} from '../core/plan-identities.ts';
-import type {Now} from '../core/plan-workload.ts';
+
+import type {Now} from '../core/now.ts';
+import {type IdentitiesObservation, planIdentities} from '../core/plan/identities.ts';
+import type {World} from '../world/world.ts';
 import type {Controller} from './controller.ts';
-import type {World} from './world.ts';
 
 export const identitiesController: Controller<IdentitiesObservation> = {
   name: 'identities',

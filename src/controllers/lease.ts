@@ -1,18 +1,18 @@
 /** Judges each Lease: its state, its findings, and whether it is garbage. */
 import {LABELS} from '../api/objects.ts';
-import type {SubjectCheck} from '../core/action.ts';
-import type {Claim, Workload} from '../core/claims.ts';
-import {bucketOf} from '../core/classify.ts';
-import {workloadOf} from '../core/holder.ts';
-import type {LeaseObservation} from '../core/lease-observation.ts';
-import {isHeldByOthers, isManaged, type LeaseView} from '../core/lifetime.ts';
-import {planLease} from '../core/plan-lease.ts';
-import {allowedText} from '../core/plan-registry.ts';
-import type {Now} from '../core/plan-workload.ts';
-import {exemption, type Rules} from '../core/rules.ts';
-import {bucketsChangeInMs, isSuperseded} from './buckets.ts';
+import {workloadOf} from '../core/lease/holder.ts';
+import {isHeldByOthers, isManaged, type LeaseView} from '../core/lease/lifetime.ts';
+import {bucketOf} from '../core/naming/bucket.ts';
+import type {Claim, Workload} from '../core/naming/claims.ts';
+import {exemption, type Rules} from '../core/naming/rules.ts';
+import type {Now} from '../core/now.ts';
+import type {SubjectCheck} from '../core/plan/action.ts';
+import {planLease} from '../core/plan/lease.ts';
+import type {LeaseObservation} from '../core/plan/lease-observation.ts';
+import {allowedText} from '../core/plan/registry.ts';
+import {bucketsChangeInMs, isSuperseded} from '../world/buckets.ts';
+import type {World} from '../world/world.ts';
 import type {Controller} from './controller.ts';
-import type {World} from './world.ts';
 
 export const leaseController: Controller<LeaseObservation> = {
   name: 'lease',

@@ -1,9 +1,10 @@
 /** One look at one key: it observes, plans, and notes what was found. To carry out the plan is left to the caller. */
-import type {Plan} from '../core/action.ts';
-import type {Finding} from '../core/finding.ts';
-import type {Now} from '../core/plan-workload.ts';
+
+import type {Finding} from '../core/lease/finding.ts';
+import type {Now} from '../core/now.ts';
+import type {Plan} from '../core/plan/action.ts';
+import type {World} from '../world/world.ts';
 import type {Controller} from './controller.ts';
-import type {World} from './world.ts';
 
 export type Look = {
   readonly controller: Controller<unknown>;

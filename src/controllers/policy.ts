@@ -1,16 +1,16 @@
 /** Keeps each policy's status. */
 
 import type {Subjects} from '../api/subjects.ts';
-import type {Plan} from '../core/action.ts';
-import type {Enforced} from '../core/plan-admission.ts';
-import {type PolicyObservation, planPolicy} from '../core/plan-policy.ts';
-import type {Now} from '../core/plan-workload.ts';
-import type {Rules} from '../core/rules.ts';
-import {isSystem, type SystemRules} from '../core/system-rules.ts';
+import type {Rules} from '../core/naming/rules.ts';
+import {isSystem, type SystemRules} from '../core/naming/system-rules.ts';
+import type {Now} from '../core/now.ts';
+import type {Plan} from '../core/plan/action.ts';
+import type {Enforced} from '../core/plan/admission.ts';
+import {type PolicyObservation, planPolicy} from '../core/plan/policy.ts';
+import type {World} from '../world/world.ts';
 import type {Controller} from './controller.ts';
 import {selectedNodes} from './heartbeat.ts';
 import {identityLeases} from './identities.ts';
-import type {World} from './world.ts';
 
 type Observed = PolicyObservation | undefined;
 

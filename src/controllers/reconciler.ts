@@ -1,8 +1,8 @@
 /** The spine of a term: takes keys, and for each observes, plans and applies. */
 import type {KubeObject} from '../api/objects.ts';
-import type {Action} from '../core/action.ts';
-import type {Finding} from '../core/finding.ts';
-import {type Rendered, renderedView} from '../core/rendered.ts';
+import {type Rendered, renderedView} from '../core/admission/rendered.ts';
+import type {Finding} from '../core/lease/finding.ts';
+import type {Action} from '../core/plan/action.ts';
 import {ApiError, TermEndedError} from '../errors.ts';
 import {apply} from '../runtime/apply.ts';
 import type {ApiClient} from '../runtime/client.ts';
@@ -14,11 +14,11 @@ import type {WorkQueue} from '../runtime/queue.ts';
 import type {WriterOptions, WrittenKind} from '../runtime/write.ts';
 import type {Logger} from '../telemetry/log.ts';
 import type {Metrics} from '../telemetry/metrics.ts';
+import {projectLease, projectPolicy, projectRegistry} from '../world/project.ts';
+import {blindMs} from '../world/seen.ts';
+import type {World} from '../world/world.ts';
 import type {Controller} from './controller.ts';
 import {byName, lookAt, splitKey} from './look.ts';
-import {projectLease, projectPolicy, projectRegistry} from './project.ts';
-import {blindMs} from './seen.ts';
-import type {World} from './world.ts';
 
 export type ReconcilerOptions = {
   controllers: readonly Controller<unknown>[];

@@ -1,13 +1,13 @@
 /** Keeps each governed namespace's LeaseRegistry. */
 import {REGISTRY_NAME} from '../api/objects.ts';
 import {canInject} from '../core/admission/injection.ts';
-import {type Claim, subjectText} from '../core/claims.ts';
-import {holding, isHeldByOthers, isManaged, type LeaseView} from '../core/lifetime.ts';
-import {planRegistry, type RegistryObservation} from '../core/plan-registry.ts';
-import type {Now} from '../core/plan-workload.ts';
-import {exemption} from '../core/rules.ts';
+import {holding, isHeldByOthers, isManaged, type LeaseView} from '../core/lease/lifetime.ts';
+import {type Claim, subjectText} from '../core/naming/claims.ts';
+import {exemption} from '../core/naming/rules.ts';
+import type {Now} from '../core/now.ts';
+import {planRegistry, type RegistryObservation} from '../core/plan/registry.ts';
+import type {World} from '../world/world.ts';
 import type {Controller} from './controller.ts';
-import type {World} from './world.ts';
 
 export const registryController: Controller<RegistryObservation> = {
   name: 'registry',

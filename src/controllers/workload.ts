@@ -1,10 +1,11 @@
 /** Gives each selected workload its Lease. */
 import {REGISTRY_NAME} from '../api/objects.ts';
-import type {Claim} from '../core/claims.ts';
-import {type ClaimView, type Now, planWorkload, type WorkloadObservation} from '../core/plan-workload.ts';
+import type {Claim} from '../core/naming/claims.ts';
+import type {Now} from '../core/now.ts';
+import {type ClaimView, planWorkload, type WorkloadObservation} from '../core/plan/workload.ts';
 import {AdoptionConflict} from '../errors.ts';
+import type {World} from '../world/world.ts';
 import type {Controller} from './controller.ts';
-import type {World} from './world.ts';
 
 export const workloadController: Controller<WorkloadObservation> = {
   name: 'workload',

@@ -7,7 +7,7 @@ import {
   manifest,
   type Rendered,
   renderedView,
-} from '../core/rendered.ts';
+} from '../core/admission/rendered.ts';
 import {ApiError} from '../errors.ts';
 import {checkItems} from './answers.ts';
 import {APPLY_PATCH, JSON_PATCH} from './client.ts';

@@ -10,6 +10,7 @@ import {
   REGISTRY_NAME,
   VERSION,
 } from '../api/objects.ts';
+import type {ApplyObject} from '../core/admission/rendered.ts';
 import type {
   Action,
   CollectLease,
@@ -18,8 +19,7 @@ import type {
   LeaseVersion,
   RegistryPatch,
   WriteRecord,
-} from '../core/action.ts';
-import type {ApplyObject} from '../core/rendered.ts';
+} from '../core/plan/action.ts';
 import {AdoptionConflict, ApiError, TermEndedError} from '../errors.ts';
 import {checkItems, checkObject} from './answers.ts';
 import {applyObject, deleteObject} from './apply-object.ts';

@@ -5,7 +5,7 @@
  * move renewTime within 5 seconds is passed over. The rules are those of k8s.io/client-go/tools/leaderelection.
  */
 import {CANDIDATES, type KubeObject} from '../api/objects.ts';
-import {formatMicroTime, parseMicroTime} from '../core/microtime.ts';
+import {formatMicroTime, parseMicroTime} from '../core/lease/microtime.ts';
 import {ApiError} from '../errors.ts';
 import {checkItems, checkObject} from './answers.ts';
 import type {ApiClient} from './client.ts';

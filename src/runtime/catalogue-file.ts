@@ -1,6 +1,6 @@
 /** Reads the file of further well-known Leases. */
 import {readFile} from 'node:fs/promises';
-import {type Catalogue, compileCatalogue, extend, KNOWN} from '../core/catalogue.ts';
+import {type Catalogue, compileCatalogue, extend, KNOWN} from '../core/lease/catalogue.ts';
 import {messageOf, UsageError} from '../errors.ts';
 
 /** The entries of the file, and behind them those that come with the operator. */

@@ -1,6 +1,6 @@
 /** The two clocks and the one way to wait. */
 import {setTimeout as sleep} from 'node:timers/promises';
-import type {Now} from '../core/plan-workload.ts';
+import type {Now} from '../core/now.ts';
 
 /** Decisions about renewal use the monotonic clock, texts for people the wall. */
 export type Clock = {monotonicMs(): number; wallMs(): number; now(): Now};

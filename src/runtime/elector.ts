@@ -9,6 +9,7 @@
  * server says whose the Lease is; how long a term lasts is the same.
  */
 import type {Lease, LeaseSpec} from '../api/objects.ts';
+import {JITTER} from '../core/lease/timing.ts';
 import {
   type ElectionWay,
   heldRecord,
@@ -17,8 +18,7 @@ import {
   nextMove,
   releasedRecord,
   UNASSIGNED_MS,
-} from '../core/plan-election.ts';
-import {JITTER} from '../core/timing.ts';
+} from '../core/plan/election.ts';
 import {ApiError, DuplicateIdentityError} from '../errors.ts';
 import type {Candidacy} from './candidacy.ts';
 import type {ApiClient, RequestOptions} from './client.ts';

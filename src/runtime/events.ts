@@ -1,7 +1,7 @@
 /** Kubernetes Events: sent beside the work, repeated ones counted, too many dropped and counted. */
 import {createHash} from 'node:crypto';
-import type {Action} from '../core/action.ts';
 import {legible, MESSAGE_MOST} from '../core/legible.ts';
+import type {Action} from '../core/plan/action.ts';
 import {ApiError} from '../errors.ts';
 import {type ApiClient, MERGE_PATCH} from './client.ts';
 import {delay} from './clock.ts';

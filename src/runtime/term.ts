@@ -1,5 +1,5 @@
 /** The time in which this process leads, and the durations that bound it. */
-import {JITTER} from '../core/timing.ts';
+import {JITTER} from '../core/lease/timing.ts';
 import {UsageError} from '../errors.ts';
 import type {Clock} from './clock.ts';
 

@@ -1,6 +1,6 @@
 /** The one gate through which every write of the operator's work goes. */
 import {FIELD_MANAGER, type KubeObject, type Lease, type RenderedKind} from '../api/objects.ts';
-import type {Action, CollectLease} from '../core/action.ts';
+import type {Action, CollectLease} from '../core/plan/action.ts';
 import {ApiError, messageOf, TermEndedError} from '../errors.ts';
 import {checkObject} from './answers.ts';
 import type {ApiClient, RequestOptions} from './client.ts';

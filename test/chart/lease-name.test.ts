@@ -3,7 +3,7 @@ import {writeFile} from 'node:fs/promises';
 import path from 'node:path';
 import test, {type ExecutionContext} from 'ava';
 import fc from 'fast-check';
-import {type NameParts, type Naming, nameOf, parseTemplate} from '../../src/core/name.ts';
+import {type NameParts, type Naming, nameOf, parseTemplate} from '../../src/core/naming/name.ts';
 import golden from '../golden/names.json' with {type: 'json'};
 import {helm, objectsIn} from '../support/helm.ts';
 import {productChart, type Way} from '../support/lease-name-chart.ts';

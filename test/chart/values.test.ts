@@ -5,8 +5,8 @@ import test from 'ava';
 import {parse} from 'yaml';
 import {valueRows} from '../../dev/chart/values-table.ts';
 import {ownLeaseName, parseConfig, type Settings} from '../../src/config.ts';
-import {compileCatalogue} from '../../src/core/catalogue.ts';
-import {ELECTION_WAYS} from '../../src/core/plan-election.ts';
+import {compileCatalogue} from '../../src/core/lease/catalogue.ts';
+import {ELECTION_WAYS} from '../../src/core/plan/election.ts';
 import {checkTiming} from '../../src/runtime/elector.ts';
 import {LOG_FORMATS, LOG_LEVELS} from '../../src/telemetry/levels.ts';
 import {

@@ -7,7 +7,7 @@ import {promisify} from 'node:util';
 import test from 'ava';
 import {operatorCommand, ROOT} from '../../dev/programs.ts';
 import {COMMANDS} from '../../src/cli/commands.ts';
-import {EXIT, FAILURE_REASONS} from '../../src/cli/failure.ts';
+import {EXIT, FAILURE_REASONS} from '../../src/cli/terminal/failure.ts';
 import {PRODUCT_VERSION} from '../../src/version.ts';
 import {call} from '../support/command.ts';
 

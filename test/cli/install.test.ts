@@ -7,9 +7,9 @@ import {parseAllDocuments} from 'yaml';
 import {ensureBinaries} from '../../dev/controlplane/binaries.ts';
 import {run} from '../../dev/controlplane/process.ts';
 import {ROOT} from '../../dev/programs.ts';
-import {imageReference, installation, nameOf} from '../../src/cli/installation.ts';
-import {PART_NAMES, PARTS, type Part} from '../../src/cli/parts.ts';
-import type {AnyObject} from '../../src/core/kustomization.ts';
+import {imageReference, installation, nameOf} from '../../src/cli/cluster/installation.ts';
+import {PART_NAMES, PARTS, type Part} from '../../src/cli/cluster/parts.ts';
+import type {AnyObject} from '../../src/core/manifest/kustomization.ts';
 import {call} from '../support/command.ts';
 
 /** As kubectl reads them. */

@@ -1,8 +1,14 @@
 /** The live view as a function of what is known, what the user chose, and the size of the terminal. */
 import {stripVTControlCharacters} from 'node:util';
 import test from 'ava';
-import {FIRST_VIEW, frame, type TopModel, type TopRow, type TopView} from '../../src/cli/top-frame.ts';
-import {keysIn, pressed} from '../../src/cli/top-keys.ts';
+import {
+  FIRST_VIEW,
+  frame,
+  type TopModel,
+  type TopRow,
+  type TopView,
+} from '../../src/cli/terminal/top-frame.ts';
+import {keysIn, pressed} from '../../src/cli/terminal/top-keys.ts';
 
 const row = (more: Partial<TopRow> = {}): TopRow => ({
   namespace: 'shop',

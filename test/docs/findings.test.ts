@@ -3,8 +3,8 @@ import {readFileSync} from 'node:fs';
 import path from 'node:path';
 import test from 'ava';
 import {ROOT} from '../../dev/programs.ts';
-import {CONDITION_REASONS} from '../../src/core/condition.ts';
-import {FINDING_REASONS} from '../../src/core/finding.ts';
+import {FINDING_REASONS} from '../../src/core/lease/finding.ts';
+import {CONDITION_REASONS} from '../../src/core/plan/condition.ts';
 
 const page = readFileSync(path.join(ROOT, 'docs/findings.md'), 'utf8');
 

@@ -66,7 +66,12 @@ test('README leads to every page', async t => {
 });
 
 test('a page that the program or the manifests name is there', t => {
-  const files = ['src/cli/check.ts', 'src/cli/sarif.ts', 'src/cli/explain.ts', 'src/core/lint/lint.ts'];
+  const files = [
+    'src/cli/check.ts',
+    'src/cli/reports/sarif.ts',
+    'src/cli/explain.ts',
+    'src/core/lint/lint.ts',
+  ];
   const others = ['config/monitoring/rules.yaml', 'config/monitoring/dashboard.json'];
   for (const file of [...files, ...others, 'charts/leasepolicy/values.yaml'])
     for (const [page] of read(file).matchAll(/docs\/[\w-]+\.md/g))

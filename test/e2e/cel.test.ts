@@ -1,7 +1,7 @@
 /** CEL literals before the real API server: whatever a string holds, it means itself and nothing else. */
 import test from 'ava';
 import fc from 'fast-check';
-import {cel} from '../../src/core/cel.ts';
+import {cel} from '../../src/core/admission/cel.ts';
 import {eventually} from '../support/eventually.ts';
 import {namespace, type Stage, setStage} from '../support/stage.ts';
 

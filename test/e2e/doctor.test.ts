@@ -1,7 +1,7 @@
 /** The doctor on a cluster that is well, and on one on which much is wrong. */
 import test, {type ExecutionContext} from 'ava';
-import type {Check} from '../../src/core/diagnosis.ts';
-import type {Thief} from '../../src/core/who-can.ts';
+import type {Check} from '../../src/core/doctor/diagnosis.ts';
+import type {Thief} from '../../src/core/doctor/who-can.ts';
 import {accountsOf, enforced, leaseRights, serviceAccount} from '../support/accounts.ts';
 import {call} from '../support/command.ts';
 import {eventually} from '../support/eventually.ts';

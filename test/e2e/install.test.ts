@@ -11,7 +11,7 @@ import {run} from '../../dev/controlplane/process.ts';
 import {leading, type Program, startOperator} from '../../dev/programs.ts';
 import type {WorkloadPolicySpec} from '../../src/api/leasepolicy.ts';
 import {ownLeaseName, PRODUCT_VERSION} from '../../src/config.ts';
-import {compile} from '../../src/core/rules.ts';
+import {compile} from '../../src/core/naming/rules.ts';
 import {eventually} from '../support/eventually.ts';
 import {everything, lines} from '../support/inventory.ts';
 

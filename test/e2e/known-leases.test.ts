@@ -2,7 +2,7 @@
 import {setTimeout as delay} from 'node:timers/promises';
 import test from 'ava';
 import type {Program} from '../../dev/programs.ts';
-import {type CatalogueEntry, KNOWN} from '../../src/core/catalogue.ts';
+import {type CatalogueEntry, KNOWN} from '../../src/core/lease/catalogue.ts';
 import {eventually} from '../support/eventually.ts';
 import {firingAlerts} from '../support/promtool.ts';
 import {namespace, policy, type Stage, setStage, startLeader} from '../support/stage.ts';

@@ -7,8 +7,8 @@ import type {
   WorkloadPolicySpec,
 } from '../../src/api/leasepolicy.ts';
 import type {KubeObject} from '../../src/api/objects.ts';
-import {projectLease} from '../../src/controllers/project.ts';
-import type {LeaseView} from '../../src/core/lifetime.ts';
+import type {LeaseView} from '../../src/core/lease/lifetime.ts';
+import {projectLease} from '../../src/world/project.ts';
 import {micro, now, policy} from '../support/builders.ts';
 
 export const perhaps = <T>(arbitrary: fc.Arbitrary<T>) => fc.option(arbitrary, {nil: undefined});

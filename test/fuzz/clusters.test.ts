@@ -2,8 +2,8 @@
 import assert from 'node:assert/strict';
 import type {LeasePolicySpec} from '../../src/api/leasepolicy.ts';
 import type {KubeObject} from '../../src/api/objects.ts';
-import type {CollectLease, CreateLease, WriteRecord} from '../../src/core/action.ts';
-import builtIn from '../../src/core/catalogue.json' with {type: 'json'};
+import builtIn from '../../src/core/lease/catalogue.json' with {type: 'json'};
+import type {CollectLease, CreateLease, WriteRecord} from '../../src/core/plan/action.ts';
 import {only} from '../support/builders.ts';
 import {NOW} from './arbitraries.ts';
 import {

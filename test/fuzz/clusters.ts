@@ -13,6 +13,11 @@ import {heartbeatController} from '../../src/controllers/heartbeat.ts';
 import {identitiesController} from '../../src/controllers/identities.ts';
 import {leaseController} from '../../src/controllers/lease.ts';
 import {policyController} from '../../src/controllers/policy.ts';
+import {registryController} from '../../src/controllers/registry.ts';
+import {workloadController} from '../../src/controllers/workload.ts';
+import type {LeaseView} from '../../src/core/lease/lifetime.ts';
+import type {Plan} from '../../src/core/plan/action.ts';
+import type {Row, Store} from '../../src/runtime/store.ts';
 import {
   projectHeartbeat,
   projectLease,
@@ -20,14 +25,9 @@ import {
   projectNode,
   projectPolicy,
   projectWorkload,
-} from '../../src/controllers/project.ts';
-import {registryController} from '../../src/controllers/registry.ts';
-import type {WatchRequest} from '../../src/controllers/watch-request.ts';
-import {workloadController} from '../../src/controllers/workload.ts';
-import {World} from '../../src/controllers/world.ts';
-import type {Plan} from '../../src/core/action.ts';
-import type {LeaseView} from '../../src/core/lifetime.ts';
-import type {Row, Store} from '../../src/runtime/store.ts';
+} from '../../src/world/project.ts';
+import type {WatchRequest} from '../../src/world/watch-request.ts';
+import {World} from '../../src/world/world.ts';
 import {ago, idleWorld, micro, policy, systemPolicy} from '../support/builders.ts';
 import {anyLeaseObject, anySeenMs, NOW, OURS, perhaps, STRANGE_OWNERS, without} from './arbitraries.ts';
 

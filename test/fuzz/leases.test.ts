@@ -1,18 +1,19 @@
 /** Leases: whatever stands in one is projected, classified, dated and judged, always in the same way. */
 import assert from 'node:assert/strict';
 import fc from 'fast-check';
-import {projectHeartbeat, projectLease} from '../../src/controllers/project.ts';
-import {supersededBuckets} from '../../src/core/buckets.ts';
-import {KNOWN} from '../../src/core/catalogue.ts';
-import {bucketOf, CLASSES, classify, EVIDENCE} from '../../src/core/classify.ts';
-import {ailments} from '../../src/core/health.ts';
-import {type HolderChange, HolderHistory} from '../../src/core/history.ts';
-import {deploymentOf, hostsOf, isHeldBy, isPodOf, workloadOf} from '../../src/core/holder.ts';
-import {apiServerIdentity, IDENTITY_FORMS, identityForm} from '../../src/core/identity.ts';
-import {holding, isHeldByOthers, LIFETIMES, lifetime} from '../../src/core/lifetime.ts';
-import {formatMicroTime, parseMicroTime} from '../../src/core/microtime.ts';
-import {heldRecord, nextMove, releasedRecord} from '../../src/core/plan-election.ts';
-import {recordAilments} from '../../src/core/record.ts';
+import {supersededBuckets} from '../../src/core/lease/buckets.ts';
+import {KNOWN} from '../../src/core/lease/catalogue.ts';
+import {CLASSES, classify, EVIDENCE} from '../../src/core/lease/classify.ts';
+import {type HolderChange, HolderHistory} from '../../src/core/lease/history.ts';
+import {deploymentOf, hostsOf, isHeldBy, isPodOf, workloadOf} from '../../src/core/lease/holder.ts';
+import {apiServerIdentity, IDENTITY_FORMS, identityForm} from '../../src/core/lease/identity.ts';
+import {holding, isHeldByOthers, LIFETIMES, lifetime} from '../../src/core/lease/lifetime.ts';
+import {formatMicroTime, parseMicroTime} from '../../src/core/lease/microtime.ts';
+import {recordAilments} from '../../src/core/lease/record.ts';
+import {bucketOf} from '../../src/core/naming/bucket.ts';
+import {heldRecord, nextMove, releasedRecord} from '../../src/core/plan/election.ts';
+import {ailments} from '../../src/core/plan/health.ts';
+import {projectHeartbeat, projectLease} from '../../src/world/project.ts';
 import {
   anyHolder,
   anyKind,

@@ -2,11 +2,11 @@
 import assert from 'node:assert/strict';
 import fc from 'fast-check';
 import {parseAllDocuments} from 'yaml';
-import {Failure} from '../../src/cli/failure.ts';
-import {objectsIn} from '../../src/cli/yaml-source.ts';
+import {objectsIn} from '../../src/cli/files/yaml-source.ts';
+import {Failure} from '../../src/cli/terminal/failure.ts';
 import {LINT_RULES, lint} from '../../src/core/lint/lint.ts';
 import {SEVERITIES} from '../../src/core/lint/rule.ts';
-import {itemsOf, manifestOf} from '../../src/core/manifest.ts';
+import {itemsOf, manifestOf} from '../../src/core/manifest/manifest.ts';
 import {anyJson, anySpec, anyText, damaged} from './arbitraries.ts';
 import {forAll} from './property.ts';
 

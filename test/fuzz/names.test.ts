@@ -7,12 +7,18 @@ import assert from 'node:assert/strict';
 import test from 'ava';
 import fc from 'fast-check';
 import type {HashSpec} from '../../src/api/leasepolicy.ts';
-import {accessName, leaseOfAccess} from '../../src/core/access.ts';
-import {type Claim, ClaimIndex, parseSubject, subjectText, type Workload} from '../../src/core/claims.ts';
-import {hashOf} from '../../src/core/hash.ts';
-import {type NameParts, nameOf, parseTemplate} from '../../src/core/name.ts';
-import {planWorkload} from '../../src/core/plan-workload.ts';
-import {compile, type Rules} from '../../src/core/rules.ts';
+import {
+  type Claim,
+  ClaimIndex,
+  parseSubject,
+  subjectText,
+  type Workload,
+} from '../../src/core/naming/claims.ts';
+import {hashOf} from '../../src/core/naming/hash.ts';
+import {type NameParts, nameOf, parseTemplate} from '../../src/core/naming/name.ts';
+import {compile, type Rules} from '../../src/core/naming/rules.ts';
+import {accessName, leaseOfAccess} from '../../src/core/plan/access.ts';
+import {planWorkload} from '../../src/core/plan/workload.ts';
 import {policy, workload} from '../support/builders.ts';
 import {anyKind, anyLabel, anyName, anyWorkloadSpec, NOW} from './arbitraries.ts';
 import {COUNT, forAll, Progress, SEED} from './property.ts';

@@ -3,13 +3,18 @@ import assert from 'node:assert/strict';
 import fc from 'fast-check';
 import {Compile} from 'typebox/compile';
 import {type LeasePolicySpec, leasePolicySpecSchema} from '../../src/api/leasepolicy.ts';
-import {InForce} from '../../src/controllers/in-force.ts';
-import type {PolicyRow} from '../../src/controllers/project.ts';
-import type {NameParts} from '../../src/core/name.ts';
-import {compile, exemption, type Rules, sharedVariable} from '../../src/core/rules.ts';
+import {isSpec} from '../../src/core/manifest/spec-form.ts';
+import type {NameParts} from '../../src/core/naming/name.ts';
+import {compile, exemption, type Rules, sharedVariable} from '../../src/core/naming/rules.ts';
+import {
+  compileSystem,
+  isOfWorkloads,
+  listsLease,
+  type SystemRules,
+} from '../../src/core/naming/system-rules.ts';
 import {areDisjoint, compileSelector} from '../../src/core/selector.ts';
-import {isSpec} from '../../src/core/spec-form.ts';
-import {compileSystem, isOfWorkloads, listsLease, type SystemRules} from '../../src/core/system-rules.ts';
+import {InForce} from '../../src/world/in-force.ts';
+import type {PolicyRow} from '../../src/world/project.ts';
 import {
   anyJson,
   anyJsonText,

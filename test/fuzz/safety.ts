@@ -3,10 +3,10 @@
  * than the product knows, and never more: an objection is always right.
  */
 import assert from 'node:assert/strict';
-import type {Action, Garbage, Plan} from '../../src/core/action.ts';
-import {CLASSES} from '../../src/core/classify.ts';
-import {FINDING_REASONS} from '../../src/core/finding.ts';
-import {type LeaseView, LIFETIMES} from '../../src/core/lifetime.ts';
+import {CLASSES} from '../../src/core/lease/classify.ts';
+import {FINDING_REASONS} from '../../src/core/lease/finding.ts';
+import {type LeaseView, LIFETIMES} from '../../src/core/lease/lifetime.ts';
+import type {Action, Garbage, Plan} from '../../src/core/plan/action.ts';
 import {NOW} from './arbitraries.ts';
 
 /** A moment as RFC 3339 has it; undefined for every other text. */

@@ -6,7 +6,7 @@ import {run} from '../../dev/controlplane/process.ts';
 import {leads, type Program, ROOT} from '../../dev/programs.ts';
 import {auditEvents, heldRecords} from '../../dev/trust/audit.ts';
 import {miscounts, overlaps, type Reign} from '../../dev/trust/invariant.ts';
-import {formatMicroTime, parseMicroTime} from '../../src/core/microtime.ts';
+import {formatMicroTime, parseMicroTime} from '../../src/core/lease/microtime.ts';
 import {eventually} from '../support/eventually.ts';
 import {type Stage, setStage} from '../support/stage.ts';
 

@@ -3,7 +3,7 @@ import {readdirSync, readFileSync} from 'node:fs';
 import path from 'node:path';
 import test from 'ava';
 import {ROOT} from '../../dev/programs.ts';
-import {FINDING_REASONS} from '../../src/core/finding.ts';
+import {FINDING_REASONS} from '../../src/core/lease/finding.ts';
 import {promtool, RULES} from '../support/promtool.ts';
 import {knownNames, metricsOf} from './registry.ts';
 import {alerts, rules} from './rules.ts';

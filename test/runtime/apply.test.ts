@@ -1,8 +1,13 @@
 /** Actions to requests: what exactly is sent for each, and what keeps a write from being sent. */
 import test, {type ExecutionContext} from 'ava';
 import type {KubeObject} from '../../src/api/objects.ts';
-import type {Action, CollectLease, CreateLease, LabelLease, WriteRecord} from '../../src/core/action.ts';
-import {type ApplyObject, type DeleteObject, manifest, type Rendered} from '../../src/core/rendered.ts';
+import {
+  type ApplyObject,
+  type DeleteObject,
+  manifest,
+  type Rendered,
+} from '../../src/core/admission/rendered.ts';
+import type {Action, CollectLease, CreateLease, LabelLease, WriteRecord} from '../../src/core/plan/action.ts';
 import {AdoptionConflict, ApiError, TermEndedError} from '../../src/errors.ts';
 import {apply} from '../../src/runtime/apply.ts';
 import type {WriterOptions} from '../../src/runtime/write.ts';

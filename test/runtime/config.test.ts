@@ -6,9 +6,9 @@ import path from 'node:path';
 import {promisify} from 'node:util';
 import test, {type ExecutionContext} from 'ava';
 import {loadConfig, ownLeaseName, PRODUCT_VERSION, parseConfig} from '../../src/config.ts';
-import {KNOWN} from '../../src/core/catalogue.ts';
-import {CLASSES, classify} from '../../src/core/classify.ts';
-import type {LeaseView} from '../../src/core/lifetime.ts';
+import {KNOWN} from '../../src/core/lease/catalogue.ts';
+import {CLASSES, classify} from '../../src/core/lease/classify.ts';
+import type {LeaseView} from '../../src/core/lease/lifetime.ts';
 import {UsageError} from '../../src/errors.ts';
 import {lease} from '../support/builders.ts';
 

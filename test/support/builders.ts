@@ -6,17 +6,17 @@ import type {
   WorkloadPolicySpec,
 } from '../../src/api/leasepolicy.ts';
 import type {KubeObject} from '../../src/api/objects.ts';
-import type {WorldOptions} from '../../src/controllers/world.ts';
-import type {Action, CreateLease} from '../../src/core/action.ts';
 import type {AdmissionContext} from '../../src/core/admission/frame.ts';
-import {KNOWN} from '../../src/core/catalogue.ts';
-import {type Claim, claimOf, type Workload} from '../../src/core/claims.ts';
-import type {LeaseObservation} from '../../src/core/lease-observation.ts';
-import type {LeaseOwner, LeaseView} from '../../src/core/lifetime.ts';
-import type {Now} from '../../src/core/plan-workload.ts';
-import {manifest, type Rendered, type RenderedView, renderedView} from '../../src/core/rendered.ts';
-import {compile, type Rules} from '../../src/core/rules.ts';
-import {compileSystem, type SystemRules} from '../../src/core/system-rules.ts';
+import {manifest, type Rendered, type RenderedView, renderedView} from '../../src/core/admission/rendered.ts';
+import {KNOWN} from '../../src/core/lease/catalogue.ts';
+import type {LeaseOwner, LeaseView} from '../../src/core/lease/lifetime.ts';
+import {type Claim, claimOf, type Workload} from '../../src/core/naming/claims.ts';
+import {compile, type Rules} from '../../src/core/naming/rules.ts';
+import {compileSystem, type SystemRules} from '../../src/core/naming/system-rules.ts';
+import type {Now} from '../../src/core/now.ts';
+import type {Action, CreateLease} from '../../src/core/plan/action.ts';
+import type {LeaseObservation} from '../../src/core/plan/lease-observation.ts';
+import type {WorldOptions} from '../../src/world/world.ts';
 
 /** The moment at which the tests take place, on both clocks. */
 export const now: Now = {monotonicMs: 1_000_000_000, wallMs: Date.parse('2026-03-01T12:00:00Z')};

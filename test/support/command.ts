@@ -1,7 +1,7 @@
 /** Calls the command line within the test, with streams that remember what was written. */
 import {Readable, Writable} from 'node:stream';
 import {runCommandLine} from '../../src/cli/command-line.ts';
-import type {Streams} from '../../src/cli/output.ts';
+import type {Streams} from '../../src/cli/terminal/output.ts';
 
 export type Printed = {readonly code: number; readonly stdout: string; readonly stderr: string};
 

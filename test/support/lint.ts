@@ -2,7 +2,7 @@
 import {parseAllDocuments} from 'yaml';
 import {type LintFinding, lint} from '../../src/core/lint/lint.ts';
 import type {RuleId, Severity} from '../../src/core/lint/rule.ts';
-import {itemsOf, type Manifest} from '../../src/core/manifest.ts';
+import {itemsOf, type Manifest} from '../../src/core/manifest/manifest.ts';
 
 export function linted(yaml: string, namespace?: string): LintFinding[] {
   const documents = parseAllDocuments(yaml).map(each => each.toJS() as unknown);

@@ -1,6 +1,7 @@
 /** Durations: the Leases of a policy keep within its bounds. */
-import {type Cel, cel} from '../cel.ts';
-import type {Rules} from '../rules.ts';
+
+import type {Rules} from '../naming/rules.ts';
+import {type Cel, cel} from './cel.ts';
 import {ENTRY, type WriteRule} from './frame.ts';
 
 /**

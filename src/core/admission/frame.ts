@@ -3,10 +3,10 @@
 import type {EnforcementAction, FailurePolicy} from '../../api/enforcement.ts';
 import type {LabelSelector} from '../../api/leasepolicy.ts';
 import {FIELD_MANAGER, GROUP, REGISTRY_NAME, VERSION} from '../../api/objects.ts';
-import {allOf, type Cel, cel} from '../cel.ts';
-import type {Owner, Rendered} from '../rendered.ts';
-import {HEARTBEATS, type Rules, SYSTEM_NAMESPACES} from '../rules.ts';
+import {HEARTBEATS, type Rules, SYSTEM_NAMESPACES} from '../naming/rules.ts';
 import {NAMESPACE_NAME} from '../selector.ts';
+import {allOf, type Cel, cel} from './cel.ts';
+import type {Owner, Rendered} from './rendered.ts';
 
 /** What has to be known beside the rules. */
 export type AdmissionContext = {

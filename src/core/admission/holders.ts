@@ -1,7 +1,8 @@
 /** Holders: a Lease of a policy is written by its workload, and by nobody else. */
-import {type Cel, cel, where} from '../cel.ts';
-import {HOLDER_MOST, POD_ENDINGS} from '../holder.ts';
-import type {Rules} from '../rules.ts';
+
+import {HOLDER_MOST, POD_ENDINGS} from '../lease/holder.ts';
+import type {Rules} from '../naming/rules.ts';
+import {type Cel, cel, where} from './cel.ts';
 import {ENTRY, type WriteRule} from './frame.ts';
 
 /** What candidates write. A creation without a holder is nobody's: the record is free. */

@@ -1,8 +1,8 @@
 /** Injection: the containers of a workload's Pods are told the name of their Lease. */
-import {type Cel, cel} from '../cel.ts';
-import type {Rendered} from '../rendered.ts';
-import type {Rules} from '../rules.ts';
+
+import type {Rules} from '../naming/rules.ts';
 import {isEmptySelector} from '../selector.ts';
+import {type Cel, cel} from './cel.ts';
 import {
   type AdmissionContext,
   bindingSpec,
@@ -17,6 +17,7 @@ import {
   type Scope,
   validating,
 } from './frame.ts';
+import type {Rendered} from './rendered.ts';
 
 const PODS = {group: '', plural: 'pods'} as const;
 

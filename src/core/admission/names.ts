@@ -1,8 +1,9 @@
 /** Names: a Lease is created only under a name that a policy gives, or that is exempt. */
-import {cel} from '../cel.ts';
-import type {Rendered} from '../rendered.ts';
-import type {Rules} from '../rules.ts';
+
+import type {Rules} from '../naming/rules.ts';
+import {cel} from './cel.ts';
 import {type AdmissionContext, exclusions, LEASES, leaseScopes, validating} from './frame.ts';
+import type {Rendered} from './rendered.ts';
 
 /**
  * Only creation is checked: a holder whose Lease became misnamed goes on renewing it. An exemption ends by the server's

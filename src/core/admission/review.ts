@@ -5,10 +5,10 @@
 import type {EnforcementAction, FailurePolicy} from '../../api/enforcement.ts';
 import type {LabelSelector} from '../../api/leasepolicy.ts';
 import type {LeaseRegistrySpec} from '../../api/leaseregistry.ts';
-import {CelError, holds, type Variables, valueOfCel} from '../cel-value.ts';
-import type {Rendered} from '../rendered.ts';
 import {compileSelector, type Labels} from '../selector.ts';
+import {CelError, holds, type Variables, valueOfCel} from './cel-value.ts';
 import type {Operation, resourceRule} from './frame.ts';
+import type {Rendered} from './rendered.ts';
 
 type Labelled = {readonly metadata: {readonly labels?: Labels}};
 

@@ -1,8 +1,7 @@
 /** Writes: what of a policy's Leases may be written, by whom. */
 import {LABELS} from '../../api/objects.ts';
-import {type Cel, cel} from '../cel.ts';
-import type {Rendered} from '../rendered.ts';
-import type {Rules} from '../rules.ts';
+import type {Rules} from '../naming/rules.ts';
+import {type Cel, cel} from './cel.ts';
 import {durationRule} from './durations.ts';
 import {
   type AdmissionContext,
@@ -16,6 +15,7 @@ import {
   type WriteRule,
 } from './frame.ts';
 import {holderRule} from './holders.ts';
+import type {Rendered} from './rendered.ts';
 
 /**
  * Rules with the same action are one object, and whether one of them is broken is one expression in its condition:

@@ -1,9 +1,9 @@
 /** All objects of the input, parsed once into what the rules read. */
 import type {LabelSelector} from '../../api/leasepolicy.ts';
-import {isPolicy, type Manifest, rulesOf} from '../manifest.ts';
-import type {Rules} from '../rules.ts';
+import {isPolicy, type Manifest, rulesOf} from '../manifest/manifest.ts';
+import type {Rules} from '../naming/rules.ts';
+import type {SystemRules} from '../naming/system-rules.ts';
 import {compileSelector, type Labels, labelsOfNamespace, type Matcher} from '../selector.ts';
-import type {SystemRules} from '../system-rules.ts';
 import type {LintObject} from './object.ts';
 import {bindingOf, COORDINATION, type LintBinding, type LintRole, maybeSame, roleOf} from './rights.ts';
 import {at, count, labels, list, text} from './values.ts';

@@ -1,6 +1,6 @@
 /** Silences: which rules are not to be told of an object, each with the reason that somebody gave. */
 import {GROUP} from '../../api/objects.ts';
-import type {Manifest} from '../manifest.ts';
+import type {Manifest} from '../manifest/manifest.ts';
 import {at, text} from './values.ts';
 
 /** An annotation, or a comment that begins with it: leasepolicy.dev/ignore: LP101=reason; LP202=another */

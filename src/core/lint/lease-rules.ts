@@ -1,7 +1,7 @@
 /** Rules of Leases that stand in manifests. */
 import type {Path} from '../fields.ts';
-import {isHazardousOwner} from '../lease-findings.ts';
 import {excerpt} from '../legible.ts';
+import {isHazardousOwner} from '../plan/lease-findings.ts';
 import type {Bundle} from './bundle.ts';
 import type {LintObject} from './object.ts';
 import type {LintRule, Remark} from './rule.ts';

@@ -1,6 +1,6 @@
 /** The linter: every rule on every object, and what is silenced. */
 import type {Path} from '../fields.ts';
-import type {Manifest} from '../manifest.ts';
+import type {Manifest} from '../manifest/manifest.ts';
 import {bundleOf} from './bundle.ts';
 import {IGNORE, ignoresOf} from './ignores.ts';
 import {LEASE_RULES} from './lease-rules.ts';

@@ -1,5 +1,5 @@
 /** Rules of the names by which programs elect: two that have one name wait for each other for ever. */
-import {entryOfName, entryOfPattern, KNOWN} from '../catalogue.ts';
+import {entryOfName, entryOfPattern, KNOWN} from '../lease/catalogue.ts';
 import type {Bundle} from './bundle.ts';
 import {type Election, electionOf, type Setting} from './elections.ts';
 import {textOfObject} from './object.ts';

@@ -1,5 +1,5 @@
 /** An object of the input, as the rules of the linter are given it. */
-import type {Manifest} from '../manifest.ts';
+import type {Manifest} from '../manifest/manifest.ts';
 
 export type LintObject = {
   readonly manifest: Manifest;

@@ -1,8 +1,8 @@
 /** Which Leases the policies of the input give its workloads, and what they allow in a namespace. */
-import type {Rules} from '../rules.ts';
+import type {Rules} from '../naming/rules.ts';
+import {type GivenName, namesGiven} from '../naming/subject-names.ts';
+import {isSystem, type SystemRules} from '../naming/system-rules.ts';
 import type {Labels} from '../selector.ts';
-import {type GivenName, namesGiven} from '../subject-names.ts';
-import {isSystem, type SystemRules} from '../system-rules.ts';
 import type {Bundle, LintPolicy} from './bundle.ts';
 import type {LintObject} from './object.ts';
 import {labels} from './values.ts';

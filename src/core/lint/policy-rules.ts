@@ -1,6 +1,6 @@
 /** Rules of LeasePolicies, and of the workloads and Leases of the same input. */
 import type {Path} from '../fields.ts';
-import {sharedVariable} from '../rules.ts';
+import {sharedVariable} from '../naming/rules.ts';
 import type {Bundle} from './bundle.ts';
 import {durationText} from './duration.ts';
 import {type Election, electionOf} from './elections.ts';

@@ -5,7 +5,7 @@ import {
   isRenewLongEnough,
   type Timing,
   timingFigures,
-} from '../timing.ts';
+} from '../lease/timing.ts';
 import type {Bundle} from './bundle.ts';
 import {durationText} from './duration.ts';
 import {type DurationRole, type Election, electionOf, type GivenDuration} from './elections.ts';
