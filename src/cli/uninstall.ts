@@ -1,6 +1,7 @@
 /** Removes what an installation and its operator have made, says what stays, and asks before. */
 import type {KubeObject} from '../api/objects.ts';
 import {
+  type Kept,
   planUninstall,
   type Thing,
   thingText,
@@ -95,8 +96,11 @@ async function carryOut(
     if (flags.output !== 'json') streams.stdout.write(`${thingText(thing)} removed\n`);
   };
   const isLast = endsRefusals(observed, removals);
+  const stays = [...kept];
   for (const thing of removals) {
-    await remove(thing);
+    const strangers = thing.kind === 'Namespace' ? await lastLook(uninstalling, thing) : [];
+    if (strangers.length === 0) await remove(thing);
+    stays.push(...strangers);
     if (thing.kind === 'Deployment') {
       await operatorGone(uninstalling, observed.namespace);
       if (keepsPolicies) await demandNoLeader(uninstalling, observed, []);
@@ -104,11 +108,24 @@ async function carryOut(
     if (isLast(thing)) await sweep(uninstalling, remove);
   }
   await sweep(uninstalling, remove);
-  if (flags.output === 'json') streams.stdout.write(jsonText({removed, kept}));
-  else {
-    if (removed.length === 0) streams.stdout.write('Nothing of LeasePolicy is to be removed.\n');
-    for (const {thing, because} of kept) streams.stdout.write(`${thing} stays: ${because}\n`);
+  tellEnd(uninstalling, removed, stays);
+}
+
+function tellEnd({flags, streams}: Uninstalling, removed: readonly string[], kept: readonly Kept[]): void {
+  const {stdout} = streams;
+  if (flags.output === 'json') {
+    stdout.write(jsonText({removed, kept}));
+    return;
   }
+  if (removed.length === 0) stdout.write('Nothing of LeasePolicy is to be removed.\n');
+  for (const {thing, because} of kept) stdout.write(`${thing} stays: ${because}\n`);
+}
+
+/** Why the namespace stays after all: while what goes before it went, others may have put something into it. */
+async function lastLook(uninstalling: Uninstalling, {uid, ...namespace}: Thing): Promise<readonly Kept[]> {
+  const {removals, kept} = planUninstall(await observe(uninstalling), true);
+  if (removals.some(each => each.uid === uid)) return [];
+  return kept.filter(({thing}) => thing === thingText(namespace));
 }
 
 /** Behind this one nothing may refuse any more, as what the rules need to be obeyed goes next. */
