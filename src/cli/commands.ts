@@ -121,7 +121,7 @@ export const COMMANDS: readonly CommandSpec[] = [
     description:
       'A PolicyTest names policies and resources, and expects names of Leases, findings and verdicts of admission. Files, and folders with all that is below them. No cluster is asked: the answers are those of the code of the operator, and of the rules that it puts into the API server.',
     examples: ['test tests/', 'test tests/payments.yaml -o wide', 'test -o junit tests/ > report.xml'],
-    arguments: [argument('[files...]', 'files or folders of policy tests')],
+    arguments: [argument('[files...]', 'files or folders of policy tests, or -')],
     options: testOptions,
     load: () => import('./policy-test.ts'),
   },

@@ -25,7 +25,11 @@ type Report = {readonly results: readonly Result[]; readonly failures: readonly 
 export async function run({args, flags: given, streams, program}: Call): Promise<number> {
   const flags = given as Flags;
   if (args.length === 0)
-    throw new Failure('Usage', 'there is nothing to test', 'write files or folders of policy tests');
+    throw new Failure(
+      'Usage',
+      'there is nothing to test',
+      'write files or folders of policy tests, or - for standard input',
+    );
   const catalogue = flags.catalogue === undefined ? KNOWN : await loadCatalogue(flags.catalogue);
   const {tests, failures} = await readTests(args, streams, Date.now());
   const reports = tests.map(test => reportOn(test, catalogue, flags));

@@ -566,7 +566,23 @@ test('a folder without tests, and no folder at all, are told with the next step'
   );
   const none = await call(['test']);
   t.is(none.code, 1);
-  t.is(none.stderr, 'leasepolicy: there is nothing to test: write files or folders of policy tests\n');
+  t.is(
+    none.stderr,
+    'leasepolicy: there is nothing to test: write files or folders of policy tests, or - for standard input\n',
+  );
+});
+
+test('a test from standard input names its files from the current folder', async t => {
+  const stdin = `apiVersion: cli.leasepolicy.dev/v1alpha1
+kind: PolicyTest
+metadata: {name: payments}
+policies: [${path.relative(process.cwd(), path.join(ROOT, 'config/samples/payments.yaml'))}]
+resources: [${path.relative(process.cwd(), path.join(ROOT, 'config/samples/tests/shop.yaml'))}]
+names: [{workload: deployment/api, namespace: shop, lease: payments-14c2529eb4}]
+`;
+  const {code, stdout, stderr} = await call(['test', '-'], {stdin});
+  t.is(code, 0, stderr);
+  t.regex(stdout, /^PASS +payments +name of deployment\/api in namespace shop\n\n1 passed, 0 failed\n/m);
 });
 
 test('files below a folder that hold no test are passed over, whatever is in them', async t => {
