@@ -439,14 +439,14 @@ export const OF_DANGER: readonly Mutation[] = [
   },
   {
     effect: 'an old name is sealed while somebody holds it',
-    file: 'src/core/plan/workload.ts',
+    file: 'src/core/plan/handover.ts',
     line: 'if (!isLeft || name === undefined) return',
     replacement: 'if (name === undefined) return',
     test: [FUZZ_PLANS, PLANNED],
   },
   {
     effect: 'an old name is sealed while somebody holds it, as the random clusters find it',
-    file: 'src/core/plan/workload.ts',
+    file: 'src/core/plan/handover.ts',
     line: 'if (!isLeft || name === undefined) return',
     replacement: 'if (name === undefined) return',
     test: [FUZZ_CLUSTERS, DECIDED],

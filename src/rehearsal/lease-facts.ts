@@ -4,7 +4,7 @@ import {LABELS} from '../api/objects.ts';
 import {leaseController} from '../controllers/lease.ts';
 import type {Look} from '../controllers/look.ts';
 import type {Evidence, LeaseClass} from '../core/lease/classify.ts';
-import {type FindingReason, leaseRef, refText} from '../core/lease/finding.ts';
+import {type FindingReason, leaseRef, refText, workloadRef} from '../core/lease/finding.ts';
 import {asHeard, renewalAgeMs} from '../core/lease/heard.ts';
 import {deploymentOf, hostsOf} from '../core/lease/holder.ts';
 import {isManaged, type LeaseView, type Lifetime, lifetime} from '../core/lease/lifetime.ts';
@@ -12,7 +12,6 @@ import {HEARTBEATS} from '../core/naming/rules.ts';
 import type {Now} from '../core/now.ts';
 import {planLease} from '../core/plan/lease.ts';
 import type {LeaseObservation} from '../core/plan/lease-observation.ts';
-import {workloadRef} from '../core/plan/workload.ts';
 import type {World} from '../world/world.ts';
 import type {Snapshot} from './snapshot.ts';
 

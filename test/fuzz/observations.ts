@@ -16,6 +16,7 @@ import type {AccessObservation} from '../../src/core/plan/access.ts';
 import type {Garbage} from '../../src/core/plan/action.ts';
 import type {AdmissionObservation} from '../../src/core/plan/admission.ts';
 import type {CandidatesObservation, CandidateView} from '../../src/core/plan/candidates.ts';
+import type {ClaimView} from '../../src/core/plan/claim-view.ts';
 import type {CollectionObservation} from '../../src/core/plan/collection.ts';
 import type {ComponentLease, ComponentsObservation} from '../../src/core/plan/components.ts';
 import type {HeartbeatObservation, NodeView} from '../../src/core/plan/heartbeat.ts';
@@ -23,7 +24,7 @@ import type {IdentitiesObservation} from '../../src/core/plan/identities.ts';
 import type {LeaseObservation} from '../../src/core/plan/lease-observation.ts';
 import type {PolicyObservation} from '../../src/core/plan/policy.ts';
 import type {RegistryObservation} from '../../src/core/plan/registry.ts';
-import type {ClaimView, WorkloadObservation} from '../../src/core/plan/workload.ts';
+import type {WorkloadObservation} from '../../src/core/plan/workload.ts';
 import {projectWorkload} from '../../src/world/project.ts';
 import {
   admissionContext,

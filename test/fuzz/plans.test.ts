@@ -5,6 +5,7 @@ import {accessActions} from '../../src/core/plan/access.ts';
 import type {Action, Garbage} from '../../src/core/plan/action.ts';
 import {planAdmission} from '../../src/core/plan/admission.ts';
 import {planCandidates} from '../../src/core/plan/candidates.ts';
+import type {ClaimView} from '../../src/core/plan/claim-view.ts';
 import {type CollectionObservation, planCollection} from '../../src/core/plan/collection.ts';
 import {planComponents} from '../../src/core/plan/components.ts';
 import {planHeartbeat} from '../../src/core/plan/heartbeat.ts';
@@ -12,7 +13,7 @@ import {planIdentities} from '../../src/core/plan/identities.ts';
 import {planLease} from '../../src/core/plan/lease.ts';
 import {planPolicy} from '../../src/core/plan/policy.ts';
 import {planRegistry, type RegistryObservation} from '../../src/core/plan/registry.ts';
-import {type ClaimView, planWorkload} from '../../src/core/plan/workload.ts';
+import {planWorkload} from '../../src/core/plan/workload.ts';
 import {only} from '../support/builders.ts';
 import {NOW} from './arbitraries.ts';
 import {

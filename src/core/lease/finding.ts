@@ -1,5 +1,7 @@
 /** Findings: what is wrong with a Lease or a subject, from a closed set. */
+
 import {escaped, legible, MESSAGE_MOST} from '../legible.ts';
+import type {Workload} from '../naming/claims.ts';
 
 export const FINDING_REASONS = [
   'MissingLease',
@@ -59,6 +61,15 @@ export const leaseRef = ({
 }: Pick<ObjectRef, 'namespace' | 'name' | 'uid'>): ObjectRef => ({
   apiVersion: 'coordination.k8s.io/v1',
   kind: 'Lease',
+  namespace,
+  name,
+  uid,
+});
+
+/** A reference to a workload. */
+export const workloadRef = ({apiVersion, kind, namespace, name, uid}: Workload): ObjectRef => ({
+  apiVersion,
+  kind,
   namespace,
   name,
   uid,

@@ -5,12 +5,16 @@ import {ANNOTATIONS, LABELS} from '../../api/objects.ts';
 import type {ApplyObject, DeleteObject} from '../admission/rendered.ts';
 import type {LeaseClass} from '../lease/classify.ts';
 import type {Finding, ObjectRef} from '../lease/finding.ts';
-import type {Lifetime} from '../lease/lifetime.ts';
+import type {LeaseView, Lifetime} from '../lease/lifetime.ts';
 import {NAMING_VERSION} from '../naming/hash.ts';
 import type {Rules} from '../naming/rules.ts';
 
 /** A version of a Lease: a write that carries it fails when anybody else has written since. */
 export type LeaseVersion = {namespace: string; name: string; uid: string; resourceVersion: string};
+
+export function versionOf({namespace, name, uid, resourceVersion}: LeaseView): LeaseVersion {
+  return {namespace, name, uid, resourceVersion};
+}
 
 /** What a record of ours says. Times are MicroTime texts. */
 export type LeaseRecord = {

@@ -1,7 +1,7 @@
 /** What is wrong with one Lease by its name, its owner and its record, for each policy that it concerns. */
 import {CONTROL_PLANE_LEASES} from '../admission/frame.ts';
 import {isShared} from '../lease/catalogue.ts';
-import {type Finding, leaseRef, type ObjectRef} from '../lease/finding.ts';
+import {type Finding, leaseRef, type ObjectRef, workloadRef} from '../lease/finding.ts';
 import {IDENTITY_LABEL} from '../lease/identity.ts';
 import {isManaged, type LeaseOwner, type LeaseView} from '../lease/lifetime.ts';
 import {type Ailment, recordAilments} from '../lease/record.ts';
@@ -10,7 +10,6 @@ import type {Workload} from '../naming/claims.ts';
 import type {Rules} from '../naming/rules.ts';
 import type {Now} from '../now.ts';
 import type {LeaseObservation} from './lease-observation.ts';
-import {workloadRef} from './workload.ts';
 
 export function leaseFindings(observed: LeaseObservation, lease: LeaseView, now: Now): Finding[] {
   const {rules, claim} = observed;

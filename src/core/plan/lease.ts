@@ -2,7 +2,7 @@
 import {LABELS} from '../../api/objects.ts';
 import {bucketSet} from '../lease/buckets.ts';
 import type {LeaseClass} from '../lease/classify.ts';
-import {type Finding, leaseRef} from '../lease/finding.ts';
+import {type Finding, leaseRef, workloadRef} from '../lease/finding.ts';
 import {holding, isHeldByUs, isManaged, type LeaseView, type Lifetime, lifetime} from '../lease/lifetime.ts';
 import {formatMicroTime, parseMicroTime} from '../lease/microtime.ts';
 import {excerpt} from '../legible.ts';
@@ -20,7 +20,6 @@ import {
 import {ailments} from './health.ts';
 import {leaseFindings} from './lease-findings.ts';
 import type {LeaseObservation} from './lease-observation.ts';
-import {workloadRef} from './workload.ts';
 
 export function planLease(observed: LeaseObservation, now: Now): Plan {
   const {lease, rules, claim} = observed;

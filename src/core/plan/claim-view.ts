@@ -1,0 +1,44 @@
+/** What is known of one claim of a workload, and what a part of its plan is. */
+import {type Finding, type FindingReason, workloadRef} from '../lease/finding.ts';
+import type {LeaseView} from '../lease/lifetime.ts';
+import type {Claim} from '../naming/claims.ts';
+import type {Rules} from '../naming/rules.ts';
+import {type Action, sooner} from './action.ts';
+
+export type ClaimView = {
+  readonly claim: Claim;
+  readonly rules: Rules;
+  /** The older workload that keeps the name, if it isn't this one. */
+  readonly winner: Claim | undefined;
+  readonly lease: LeaseView | undefined;
+  /** Other Leases of this subject under this policy: names that it had before. */
+  readonly predecessors: readonly LeaseView[];
+  /** The namespace of the Lease: there, on its way out, not there, or with a registry that does not have the name yet. */
+  readonly namespace: 'active' | 'terminating' | 'missing' | 'unregistered';
+  /** leaseTransitions of the name when it was last deleted. */
+  readonly retiredTransitions: number;
+  /** Which labels others have kept from being written when the Lease was to be adopted last. */
+  readonly notAdopted: string | undefined;
+};
+
+/** What may be refused for long comes last, of all claims, as nothing is done after it. */
+export type Part = {actions: Action[]; last?: Action[]; requeueAfterMs?: number | undefined};
+
+/** All actions in their order, and the soonest wait. */
+export const joined = (parts: readonly Part[]): Part => ({
+  actions: parts.flatMap(part => part.actions),
+  last: parts.flatMap(part => part.last ?? []),
+  requeueAfterMs: parts.map(part => part.requeueAfterMs).reduce(sooner, undefined),
+});
+
+export function finding({claim}: ClaimView, reason: FindingReason, message: string): Finding {
+  return {policy: claim.policy, reason, about: workloadRef(claim.workload), message};
+}
+
+export const event = ({claim}: ClaimView, reason: string, message: string): Action => ({
+  type: 'emitEvent',
+  about: workloadRef(claim.workload),
+  severity: 'Normal',
+  reason,
+  message,
+});
