@@ -1,5 +1,6 @@
 /** What may stand at the end of a command line, by the tree of commands: for the shells' completion. */
 import type {Command, Option} from 'commander';
+import type {Named, WantedNames} from './cluster/names.ts';
 
 export type Candidate = {readonly text: string; readonly description: string};
 
@@ -7,6 +8,8 @@ export type Completion = {
   readonly candidates: readonly Candidate[];
   /** Whether the names of files go there as well. */
   readonly files: boolean;
+  /** Names that go there, too. */
+  readonly names?: WantedNames;
 };
 
 const NOTHING: Completion = {candidates: [], files: false};
@@ -15,18 +18,25 @@ const NOTHING: Completion = {candidates: [], files: false};
 export function complete(tree: Command, words: readonly string[]): Completion {
   const before = words.slice(0, -1);
   const current = words.at(-1) ?? '';
-  const {command, awaits, positionals} = walk(tree, before);
-  if (awaits) return valuesOf(awaits, current, '');
+  const place = walk(tree, before);
+  const {command, awaits, positionals} = place;
+  if (awaits) return valuesOf(place, awaits, current, '');
   const [, flag = '', value = ''] = /^(--[^=]+)=(.*)$/.exec(current) ?? [];
   const option = flag === '' ? undefined : optionOf(command, flag);
-  if (option) return valuesOf(option, value, `${flag}=`);
+  if (option) return valuesOf(place, option, value, `${flag}=`);
   if (current.startsWith('-')) return {candidates: startingWith(current, flagsOf(command)), files: false};
   if (command === tree && positionals === 0)
     return {candidates: startingWith(current, commandsOf(tree)), files: false};
-  return argumentsOf(command, positionals, current);
+  return argumentsOf(place, current);
 }
 
-type Place = {command: Command; awaits: Option | undefined; positionals: number};
+type Place = {
+  readonly command: Command;
+  readonly awaits: Option | undefined;
+  readonly positionals: number;
+  /** Values of the flags so far, by their long names. */
+  readonly given: Readonly<Record<string, string>>;
+};
 
 /** Where the words lead: to a command, and perhaps to a flag that still wants its value. */
 const walk = (tree: Command, words: readonly string[]): Place =>
@@ -34,19 +44,22 @@ const walk = (tree: Command, words: readonly string[]): Place =>
     command: tree,
     awaits: undefined,
     positionals: 0,
+    given: {},
   });
 
 function step(tree: Command, place: Place, word: string): Place {
-  const {command, awaits, positionals} = place;
-  if (awaits) return {...place, awaits: undefined};
+  const {command, awaits, positionals, given} = place;
+  if (awaits) return {...place, awaits: undefined, given: {...given, [nameOf(awaits)]: word}};
   const option = optionOf(command, word);
   if (option) return {...place, awaits: takesValue(option) ? option : undefined};
+  const [, flag = '', value = ''] = /^--([^=]+)=(.*)$/.exec(word) ?? [];
+  if (flag !== '') return {...place, given: {...given, [flag]: value}};
   if (word.startsWith('-')) return place;
   const found = command === tree ? subcommandOf(tree, word) : undefined;
-  return found
-    ? {command: found, awaits: undefined, positionals: 0}
-    : {...place, positionals: positionals + 1};
+  return found ? {...place, command: found, positionals: 0} : {...place, positionals: positionals + 1};
 }
+
+const nameOf = ({long}: Option) => long?.slice(2) ?? '';
 
 const takesValue = ({required, optional}: Option) => required || optional;
 
@@ -71,9 +84,30 @@ const startingWith = (start: string, all: readonly Candidate[]) =>
 
 const isFile = (name: string) => /file|folder|dir/i.test(name);
 
-function valuesOf({argChoices, flags}: Option, current: string, prefix: string): Completion {
+const NAMED_BY_FLAG: Readonly<Record<string, Named>> = {namespace: 'namespace', context: 'context'};
+const NAMED_BY_ARGUMENT: Readonly<Record<string, Named>> = {
+  names: 'lease',
+  lease: 'lease',
+  policies: 'policy',
+  workload: 'workload',
+};
+
+/** Nothing is asked for the commands that ask no cluster. */
+function wanting(
+  {command, given: flags}: Place,
+  kind: Named | undefined,
+  start: string,
+  prefix = '',
+): Completion {
+  const asks = optionOf(command, '--kubeconfig') !== undefined;
+  return kind && asks ? {...NOTHING, names: {kind, start, prefix, flags}} : NOTHING;
+}
+
+function valuesOf(place: Place, option: Option, current: string, prefix: string): Completion {
+  const {argChoices, flags} = option;
   if (argChoices) return choicesOf(argChoices, current, prefix);
-  return {...NOTHING, files: isFile(flags)};
+  if (isFile(flags)) return {...NOTHING, files: true};
+  return wanting(place, NAMED_BY_FLAG[nameOf(option)], current, prefix);
 }
 
 function choicesOf(choices: readonly string[], current: string, prefix: string): Completion {
@@ -82,10 +116,11 @@ function choicesOf(choices: readonly string[], current: string, prefix: string):
   return {candidates: found, files: false};
 }
 
-function argumentsOf(command: Command, positionals: number, current: string): Completion {
-  const {registeredArguments: all} = command;
-  const argument = all[positionals] ?? (all.at(-1)?.variadic ? all.at(-1) : undefined);
+function argumentsOf(place: Place, current: string): Completion {
+  const {registeredArguments: all} = place.command;
+  const argument = all[place.positionals] ?? (all.at(-1)?.variadic ? all.at(-1) : undefined);
   if (!argument) return NOTHING;
   if (argument.argChoices) return choicesOf(argument.argChoices, current, '');
-  return {...NOTHING, files: isFile(argument.name())};
+  if (isFile(argument.name())) return {...NOTHING, files: true};
+  return wanting(place, NAMED_BY_ARGUMENT[argument.name()], current);
 }

@@ -18,6 +18,7 @@ const SERVED: readonly Resource[] = [
   ['/api/v1', 'nodes', 'Node', false] as const,
   ['/apis/apps/v1', 'deployments', 'Deployment', true] as const,
   ['/apis/apps/v1', 'statefulsets', 'StatefulSet', true] as const,
+  ['/apis/apps/v1', 'daemonsets', 'DaemonSet', true] as const,
   ['/apis/coordination.k8s.io/v1', 'leases', 'Lease', true] as const,
   ['/apis/leasepolicy.dev/v1alpha1', 'leasepolicies', 'LeasePolicy', false] as const,
   ['/apis/leasepolicy.dev/v1alpha1', 'leaseregistries', 'LeaseRegistry', true] as const,

@@ -48,6 +48,12 @@ async function connect({namespace, context, kubeconfig}: ClusterFlags): Promise<
   }
 }
 
+/** The names of the contexts of the kubeconfig. */
+export async function contexts({kubeconfig}: ClusterFlags): Promise<string[]> {
+  const config = await load(kubeconfig);
+  return config.getContexts().map(({name}) => name);
+}
+
 /** The library is loaded by those who talk to a cluster. */
 async function load(file: string | undefined) {
   const {KubeConfig} = await import('@kubernetes/client-node');

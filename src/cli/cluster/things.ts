@@ -8,7 +8,8 @@ import {Failure} from '../terminal/failure.ts';
 import {pathOf, type Resource, type Resources, readIfThere} from './resources.ts';
 import type {Right} from './rights.ts';
 
-const METADATA = 'application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1,application/json';
+/** Of a list, the metadata of its objects alone. */
+export const METADATA = 'application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1,application/json';
 const PAGE = 500;
 
 /** The API server writes null for no items, where only metadata is asked for. */
