@@ -202,8 +202,8 @@ export function projectWorkload(resource: string, apiVersion: string, kind: stri
       labels,
     } = object.metadata;
     const {spec, status} = object as WorkloadObject;
-    const isReady = (status?.readyReplicas ?? status?.numberReady ?? 0) > 0;
-    // Of kinds that nobody validates it may be anything.
+    // Of kinds that nobody validates both may be anything, also what can't be compared.
+    const ready: unknown = status?.readyReplicas ?? status?.numberReady;
     const account: unknown = spec?.template?.spec?.serviceAccountName;
     return {
       key: `${namespace}/${name}`,
@@ -219,7 +219,7 @@ export function projectWorkload(resource: string, apiVersion: string, kind: stri
       terminating: deletionTimestamp !== undefined,
       labels: labels ?? NO_LABELS,
       serviceAccount: typeof account === 'string' && account !== '' ? account : 'default',
-      readySinceMs: isReady ? (previous?.readySinceMs ?? nowMs()) : undefined,
+      readySinceMs: typeof ready === 'number' && ready > 0 ? (previous?.readySinceMs ?? nowMs()) : undefined,
     };
   };
 }

@@ -177,6 +177,16 @@ test('a workload without a spec, or without a Pod template, runs as default', t 
   }
 });
 
+test('of a kind that nobody validates the status may be anything, and then no Pod is known to be ready', t => {
+  const odd = JSON.parse('{"toString": 1, "valueOf": 1}') as unknown;
+  for (const readyReplicas of [odd, [odd], '3', [3], true, null, {}, -1]) {
+    t.is(deployment({metadata, status: {readyReplicas}} as never).readySinceMs, undefined);
+    t.is(deployment({metadata, status: {numberReady: readyReplicas}} as never).readySinceMs, undefined);
+  }
+  for (const status of [odd, 7, 'ready', null, []])
+    t.is(deployment({metadata, status} as never).readySinceMs, undefined);
+});
+
 test('a workload that is being deleted is terminating', t => {
   t.true(deployment({metadata: {...metadata, deletionTimestamp: '2026-03-01T12:00:00Z'}}).terminating);
 });
