@@ -465,7 +465,10 @@ const anyNode: fc.Arbitrary<NodeView> = fc.record({
   seenAtMs: anySeenMs,
 });
 
-const nodeRules = fc.array(anySystemRules, {maxLength: 2});
+/** Of no two policies the same name. */
+const nodeRules = fc
+  .array(anySystemRules, {maxLength: 2})
+  .map(all => all.map((rules, index): SystemRules => ({...rules, policy: `system-${index}`})));
 
 const wildHeartbeatObservation: fc.Arbitrary<HeartbeatObservation> = fc
   .record({
