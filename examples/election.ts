@@ -3,7 +3,7 @@
  *
  *     make build cluster-up
  *     export KUBECONFIG=$PWD/.cluster/kubeconfig
- *     node examples/election.ts        # once more in a second terminal; Ctrl-C in the first hands over
+ *     node_modules/.bin/node examples/election.ts        # once more in a second terminal; Ctrl-C in the first hands over
  */
 import {createServer} from 'node:http';
 import {setTimeout as delay} from 'node:timers/promises';

@@ -161,10 +161,16 @@ function definedOnly<T extends object>(options: T): T {
   return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined)) as T;
 }
 
+/** Who asks, and as whom: without the second an impersonation would silently have the rights of the first. */
 function authorization({headers, auth}: RequestOptions): OutgoingHttpHeaders {
-  const given = headers as Record<string, string> | undefined;
-  if (given?.Authorization) return {authorization: given.Authorization};
-  return auth ? {authorization: `Basic ${Buffer.from(auth).toString('base64')}`} : {};
+  const given = (headers ?? {}) as Record<string, string>;
+  const impersonated = given['Impersonate-User'];
+  const basic = auth ? `Basic ${Buffer.from(auth).toString('base64')}` : undefined;
+  const credentials = given.Authorization || basic;
+  return {
+    ...(credentials !== undefined && {authorization: credentials}),
+    ...(impersonated !== undefined && {'impersonate-user': impersonated}),
+  };
 }
 
 function connected(session: ClientHttp2Session): Promise<void> {

@@ -64,7 +64,7 @@ const draw = (view: Partial<TopView> = {}, size = SIZE, given = model()) =>
 
 test('a frame of 80 columns', t => {
   t.deepEqual(draw(), [
-    '14:05:10  kind-kind  4 Leases, 1 findings',
+    '14:05:10  kind-kind  4 Leases, 1 finding',
     'q quit  s sort: age  f findings: all  / filter: none',
     '',
     ' LEASE                       HOLDER          RENEWED       AGE    TRANS  FINDIN~',
@@ -108,7 +108,7 @@ test('colours have no width', t => {
 
 test('findings alone come with their sentences', t => {
   const lines = draw({onlyFindings: true});
-  t.is(lines[0], '14:05:10  kind-kind  1 of 4 Leases, 1 findings');
+  t.is(lines[0], '14:05:10  kind-kind  1 of 4 Leases, 1 finding');
   t.true(lines.some(line => line.startsWith('   MisnamedLease: no policy allows Lease mylock')));
   t.false(lines.some(line => line.includes('payments-87')));
 });

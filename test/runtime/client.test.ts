@@ -459,6 +459,16 @@ test('credentials that can not be had are a failure of the request, and asked fo
   await client.request('GET', '/a');
 });
 
+test('a request is made as the user that the kubeconfig impersonates', async t => {
+  const api = await ApiServer.start(t);
+  const config = api.kubeConfig({token: 'secret', impersonateUser: 'viewer'});
+  const exchange = api.expect('GET /a', json({}));
+  await api.client(config).request('GET', '/a');
+  const {headers} = await exchange.received;
+  t.is(headers.authorization, 'Bearer secret');
+  t.is(headers['impersonate-user'], 'viewer');
+});
+
 test('a kubeconfig with a proxy-url is refused by name', t => {
   const config = kubeConfig('https://127.0.0.1:1', {proxyUrl: 'http://proxy:3128'});
   t.throws(() => new ApiClient(config), {instanceOf: UsageError, message: /cluster test has a proxy-url/});

@@ -84,7 +84,7 @@ function headOf(
 ): string[] {
   const findings = shown.reduce((sum, row) => sum + row.findings.length, 0);
   const count = shown.length === rows.length ? `${rows.length}` : `${shown.length} of ${rows.length}`;
-  const state = `${time}  ${context}  ${count} Leases, ${findings} findings`;
+  const state = `${time}  ${context}  ${count} Leases, ${findings} ${findings === 1 ? 'finding' : 'findings'}`;
   const keys = typing
     ? `filter: ${filter}_  (Enter keeps it, Esc clears it)`
     : `q quit  s sort: ${sort}  f findings: ${onlyFindings ? 'only' : 'all'}  / filter: ${filter || 'none'}`;

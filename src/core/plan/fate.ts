@@ -107,7 +107,7 @@ function workloadKept(question: FateQuestion): string | undefined {
   if (isManaged(lease)) return `its policy ${lease.labels[LABELS.policy] ?? ''} is not in force`;
   const names = governing.map(({policy}) => policy);
   if (names.length === 0) return 'no policy is about it';
-  return `it belongs to no policy; ${names.join(', ')} only tell which names may be created beside it`;
+  return `it belongs to no policy; the names that may be created beside it are those of ${names.join(', ')}`;
 }
 
 /** What keeps a Lease of a policy, in the order in which the collection asks. */

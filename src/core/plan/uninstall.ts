@@ -160,7 +160,10 @@ function keptLease({metadata, spec = {}}: Lease): Kept {
   const [kind = '', ...rest] = (annotations?.[ANNOTATIONS.subject] ?? '').split('/');
   const [place, workload] = rest.length > 1 ? rest : [namespace, rest[0]];
   const way = workload ? `--leases-of ${excerpt(`${place}/${kind}/${workload}`)}` : 'kubectl delete';
-  return {thing, because: `nobody holds it, and its product may come back; ${way} removes it`};
+  return {
+    thing,
+    because: `nobody holds it, and its product may take it; when that is gone, ${way} removes it`,
+  };
 }
 
 type Home = {removals: readonly Thing[]; kept: readonly Kept[]};

@@ -53,7 +53,7 @@ for (const [what, asked, because] of [
   [
     'a policy is about its namespace alone',
     question(lease(), {rules: undefined}),
-    'it belongs to no policy; payments only tell which names may be created beside it',
+    'it belongs to no policy; the names that may be created beside it are those of payments',
   ],
   ['its policy is gone', question(made(), {rules: undefined}), 'its policy payments is not in force'],
   [

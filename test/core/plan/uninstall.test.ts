@@ -144,9 +144,9 @@ test('every Lease of a workload stays, and the line says why', t => {
     kept.map(({because}) => because),
     [
       'its holder is api-1_x\\u001b',
-      'nobody holds it, and its product may come back; --leases-of shop/Deployment/api removes it',
+      'nobody holds it, and its product may take it; when that is gone, --leases-of shop/Deployment/api removes it',
       'it is closed for a rename (leasepolicy-rename_old), and opens by itself within 3600 seconds',
-      'nobody holds it, and its product may come back; --leases-of shop/StatefulSet/db removes it',
+      'nobody holds it, and its product may take it; when that is gone, --leases-of shop/StatefulSet/db removes it',
     ],
   );
 });
