@@ -14,14 +14,28 @@ export async function run({args: [shell], streams}: Call): Promise<number> {
 const SCRIPTS: Readonly<Record<Shell, string>> = {
   bash: `# leasepolicy completion bash; in ~/.bashrc: source <(leasepolicy completion bash)
 _leasepolicy() {
-  local answer line
+  local answer line i words=() value=
   COMPREPLY=()
-  answer=$("\${COMP_WORDS[0]}" __complete "\${COMP_WORDS[@]:1:COMP_CWORD}" 2>/dev/null) || return
+  # Bash breaks --flag=value into three words; an answer has all of it, and only what stands behind = goes in.
+  for ((i = 1; i <= COMP_CWORD; i++)); do
+    if [[ \${COMP_WORDS[i]} == = || ( $i -gt 1 && \${COMP_WORDS[i-1]} == = ) ]] && [[ \${#words[@]} -gt 0 ]]; then
+      words[\${#words[@]}-1]+=\${COMP_WORDS[i]}
+      value=1
+    else
+      words+=("\${COMP_WORDS[i]}")
+      value=
+    fi
+  done
+  answer=$("\${COMP_WORDS[0]}" __complete "\${words[@]}" 2>/dev/null) || return
   while IFS= read -r line; do
     case $line in
       :0) compopt -o default 2>/dev/null ;;
       :*) ;;
-      ?*) COMPREPLY+=("\${line%%$'\\t'*}") ;;
+      ?*)
+        line=\${line%%$'\\t'*}
+        [[ $value ]] && line=\${line#*=}
+        COMPREPLY+=("$line")
+        ;;
     esac
   done <<< "$answer"
 }

@@ -79,6 +79,9 @@ try() {
 try leasepolicy ex
 try leasepolicy get -o ''
 try kubectl-leasepolicy plan --watch
+try leasepolicy get --output = y
+try leasepolicy get --output =
+try leasepolicy get --output = json --wat
 complete -p leasepolicy
 complete -p kubectl-leasepolicy
 `,
@@ -88,6 +91,9 @@ complete -p kubectl-leasepolicy
     'explain',
     'table wide json yaml name',
     '--watch-for',
+    'yaml',
+    'table wide json yaml name',
+    '--watch',
     'complete -F _leasepolicy leasepolicy',
     'complete -F _leasepolicy kubectl-leasepolicy',
   ]);
