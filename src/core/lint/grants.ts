@@ -13,17 +13,17 @@ export type Grant = {
   readonly role: LintRole | undefined;
 };
 
-/** What the binding gives; undefined where the role is not in the input. */
-export function grantOf({roles}: Bundle, binding: LintBinding): Grant | undefined {
+/** What the binding gives, by each role of that name, as overlays may have several; none where there is no such role. */
+export function grantsOf({roles}: Bundle, binding: LintBinding): Grant[] {
   const {kind, name} = binding.role;
-  const role = roles.find(
+  const named = roles.filter(
     each =>
       each.kind === kind &&
       each.name === name &&
       (kind === 'ClusterRole' || maybeSame(each.object.namespace, binding.namespace ?? '')),
   );
-  if (role) return {binding, role};
-  return kind === 'ClusterRole' && BUILT_IN.includes(name) ? {binding, role: undefined} : undefined;
+  if (named.length > 0) return named.map(role => ({binding, role}));
+  return kind === 'ClusterRole' && BUILT_IN.includes(name) ? [{binding, role: undefined}] : [];
 }
 
 /** A role with those of which the control plane makes it. */
@@ -69,15 +69,20 @@ export function rightsOf(bundle: Bundle, {serviceAccount, object}: LintWorkload)
   const bindings = bundle.bindings.filter(({subjects}) =>
     subjects.some(each => isFor(each, serviceAccount, object.namespace)),
   );
-  const grants = bindings.map(binding => grantOf(bundle, binding));
+  const granted = bindings.map(binding => grantsOf(bundle, binding));
+  const grants = granted.flat();
   const roles = grants.flatMap(grant =>
-    grant?.role ? partsOf(bundle, grant.role).map(role => ({...grant, role})) : [],
+    grant.role ? partsOf(bundle, grant.role).map(role => ({...grant, role})) : [],
   );
   const isThere = bundle.serviceAccounts.some(
     each => each.manifest.metadata.name === serviceAccount && maybeSame(each.namespace, object.namespace),
   );
   return {
-    areKnown: isThere && bindings.length > 0 && grants.every(grant => grant?.role && !grant.role.takesIn),
+    areKnown:
+      isThere &&
+      bindings.length > 0 &&
+      granted.every(each => each.length > 0) &&
+      grants.every(({role}) => role && !role.takesIn),
     isOfController: roles.some(({role}) => role.isOfController),
     rights: roles.flatMap(({role, binding: {namespace}}) =>
       role.rights.map(right => ({...right, namespace})),

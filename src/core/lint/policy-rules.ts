@@ -169,15 +169,17 @@ function* elections(
 const hasName = (namespace: string, name: string) => (each: Given) =>
   each.namespace === namespace && 'name' in each.result && each.result.name === name;
 
+const textOf = ({policy, subject}: Given) => `${policy} ${subject}`;
+
 /** What is wrong with a use of a name by the policies that govern its namespace; undefined when nothing is. */
 function misuse({object, namespace, name, from}: Use, given: readonly Given[]): string | undefined {
   const whose = given.filter(hasName(namespace, name));
   if (whose.some(({workload}) => workload.object === object)) return undefined;
-  const [other] = whose;
+  const [other] = whose.toSorted((a, b) => (textOf(a) < textOf(b) ? -1 : 1));
   // A Lease of the input is that of its workload.
   if (other && from === undefined) return undefined;
   const own = given.filter(({workload}) => workload.object === object);
-  const names = own.flatMap(({result}) => ('name' in result ? [result.name] : []));
+  const names = own.flatMap(({result}) => ('name' in result ? [result.name] : [])).toSorted();
   const next =
     names.length > 0 ? `write ${names.join(' or ')}` : 'use a name that a policy gives, or have it exempted';
   if (other) return `Lease ${name} is that of ${other.subject} by policy ${other.policy}: ${next}`;

@@ -1,7 +1,7 @@
 /** Rules of the right to write Leases: who has it may take every lock that it reaches. */
 
 import type {Bundle} from './bundle.ts';
-import {type Grant, grantOf, isClusterWide, partsOf} from './grants.ts';
+import {type Grant, grantsOf, isClusterWide, partsOf} from './grants.ts';
 import {allows, isWrite, type LeaseRight, type LintRole, type LintSubject} from './rights.ts';
 import type {LintRule, Remark} from './rule.ts';
 
@@ -148,8 +148,7 @@ function* bound(
   isMeant: (subject: LintSubject) => boolean,
 ): Generator<Omit<Remark, 'message'> & {name: string}> {
   for (const binding of bundle.bindings) {
-    const grant = grantOf(bundle, binding);
-    if (!grant || !letsWrite(bundle, grant)) continue;
+    if (!grantsOf(bundle, binding).some(grant => letsWrite(bundle, grant))) continue;
     for (const {name, path, ...rest} of binding.subjects)
       if (isMeant({name, path, ...rest})) yield {object: binding.object, path, name};
   }
