@@ -75,3 +75,14 @@ for (const [what, objects, expected] of [
     t.deepEqual(ids(lintedObjects(objects)), [...expected]);
   });
 }
+
+test('of two roles of one name, as overlays have them, either may be what is bound', t => {
+  const nothing = role([{apiGroups: ['apps'], resources: ['deployments'], verbs: ['get']}]);
+  const own = role([leasesRule(['get', 'update', 'patch'], NAMED)]);
+  const bound = binding(group('system:authenticated'));
+  for (const roles of [
+    [nothing, own],
+    [own, nothing],
+  ])
+    t.deepEqual(ids(lintedObjects([bound, ...roles])), ['LP206']);
+});
