@@ -1,7 +1,7 @@
 /** Which Leases the policies of the input give its workloads, and what they allow in a namespace. */
 import type {Rules} from '../naming/rules.ts';
 import {type GivenName, namesGiven} from '../naming/subject-names.ts';
-import {isSystem, type SystemRules} from '../naming/system-rules.ts';
+import {isSystem} from '../naming/system-rules.ts';
 import type {Labels} from '../selector.ts';
 import type {Bundle, LintPolicy} from './bundle.ts';
 import type {LintObject} from './object.ts';
@@ -28,18 +28,15 @@ export const homeOf = ({namespace}: LintObject) => (namespace === '' ? 'default'
 const labelsOf = ({namespaceLabels}: Bundle, namespace: string): Labels | undefined =>
   namespaceLabels.get(namespace);
 
+/** Policy by policy, as an input may have two versions of one policy. */
 export function givenNames(bundle: Bundle): Given[] {
   const policies = inForce(bundle);
-  const byName = new Map(policies.map(({name, rules}) => [name, rules]));
-  return bundle.workloads.flatMap(workload =>
-    namesGiven(
-      questionOf(bundle, workload),
-      policies.map(({rules}): Rules | SystemRules => rules),
-    ).names.flatMap(given => {
-      const rules = byName.get(given.policy);
-      return rules ? [{...given, workload, rules}] : [];
-    }),
-  );
+  return bundle.workloads.flatMap(workload => {
+    const question = questionOf(bundle, workload);
+    return policies.flatMap(({rules}) =>
+      namesGiven(question, [rules]).names.map(given => ({...given, workload, rules})),
+    );
+  });
 }
 
 function questionOf(bundle: Bundle, {object, kind, name}: LintWorkload) {
