@@ -121,11 +121,17 @@ function tellEnd({flags, streams}: Uninstalling, removed: readonly string[], kep
   for (const {thing, because} of kept) stdout.write(`${thing} stays: ${because}\n`);
 }
 
-/** Why the namespace stays after all: while what goes before it went, others may have put something into it. */
-async function lastLook(uninstalling: Uninstalling, {uid, ...namespace}: Thing): Promise<readonly Kept[]> {
-  const {removals, kept} = planUninstall(await observe(uninstalling), true);
-  if (removals.some(each => each.uid === uid)) return [];
-  return kept.filter(({thing}) => thing === thingText(namespace));
+/**
+ * Why the namespace stays after all: while what goes before it went, others may have put something into it. It is looked
+ * for by its name, as what told where the operator is installed has gone by now.
+ */
+async function lastLook(uninstalling: Uninstalling, namespace: Thing): Promise<readonly Kept[]> {
+  const flags = {...uninstalling.flags, namespace: namespace.name};
+  const {removals, kept} = planUninstall(await observe({...uninstalling, flags}), true);
+  if (removals.some(({uid}) => uid === namespace.uid)) return [];
+  const thing = thingText(namespace);
+  const told = kept.filter(each => each.thing === thing);
+  return told.length > 0 ? told : [{thing, because: 'it is not there any more, or was made anew'}];
 }
 
 /** Behind this one nothing may refuse any more, as what the rules need to be obeyed goes next. */

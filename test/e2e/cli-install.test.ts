@@ -203,7 +203,7 @@ test('what others put into its namespace while it waits for the rest stays, and 
   t.timeout(180_000);
   const stage = await setEmptyStage(t, {components: 'all', nodes: 1});
   const cli = on(stage);
-  t.is((await cli('install')).code, 0);
+  t.is((await cli('install', '-n', 'other')).code, 0);
   // Its kind is gone when it is, so that the command waits.
   const slow = {name: 'leases', namespace: 'default', finalizers: ['example.com/slow']};
   await stage.apply({
@@ -217,19 +217,19 @@ test('what others put into its namespace while it waits for the rest stays, and 
     const kind = ['get', 'crd/leaseregistries.leasepolicy.dev', '-o=jsonpath={.metadata.deletionTimestamp}'];
     return (await stage.kubectl(kind, {allowFailure: true})) !== '';
   });
-  await stage.kubectl(['create', 'configmap', 'mine', '-n', SYSTEM]);
+  await stage.kubectl(['create', 'configmap', 'mine', '-n', 'other']);
   const unfinished = ['--type=merge', '-p={"metadata":{"finalizers":null}}'];
   await stage.kubectl(['patch', 'leaseregistry/leases', '-n=default', ...unfinished]);
   const {code, stdout, stderr} = await uninstalling;
   t.is(code, 0, stderr);
-  t.regex(stdout, /^namespace\/leasepolicy-system stays: others are in it: ConfigMap mine$/m);
+  t.regex(stdout, /^namespace\/other stays: others are in it: ConfigMap mine$/m);
   t.notRegex(stdout, /^namespace\S+ removed$/m);
-  t.regex(await stage.kubectl(['get', 'configmap/mine', '-n', SYSTEM, '-o=name']), /mine/);
+  t.regex(await stage.kubectl(['get', 'configmap/mine', '-n', 'other', '-o=name']), /mine/);
 
-  await stage.kubectl(['delete', 'configmap/mine', '-n', SYSTEM]);
-  const again = await cli('uninstall', '--yes', '-o', 'json');
+  await stage.kubectl(['delete', 'configmap/mine', '-n', 'other']);
+  const again = await cli('uninstall', '--yes', '-n', 'other', '-o', 'json');
   t.is(again.code, 0, `${again.stderr}${again.stdout}`);
-  t.like(JSON.parse(again.stdout), {removed: ['namespace/leasepolicy-system'], kept: []});
+  t.like(JSON.parse(again.stdout), {removed: ['namespace/other'], kept: []});
 });
 
 /** Which the operator makes after all the others. */
