@@ -2,7 +2,6 @@
  * Every command of the command line, in the order of its help: what it is called and takes. What it does is in a file
  * of its own, which is loaded when it is called, so that each command starts as fast as it can.
  */
-
 import {watchForOption} from './cluster/watch-for.ts';
 import type {CommandSpec} from './command.ts';
 import {doctor, install, uninstall} from './install-commands.ts';

@@ -1,5 +1,4 @@
 /** Explains one Lease: what it is, whose it is, who holds it, and what becomes of it. */
-
 import {durationText} from '../core/duration-text.ts';
 import {type PodFacts, type PodObject, podFacts, podNamesIn} from '../core/lease/pod-of-holder.ts';
 import {escaped, legible} from '../core/legible.ts';

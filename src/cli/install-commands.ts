@@ -1,5 +1,4 @@
 /** What the commands are called and take that put LeasePolicy into a cluster, take it away and look after it. */
-
 import {PART_NAMES} from './cluster/parts.ts';
 import type {CommandSpec} from './command.ts';
 import {argument, clusterOptions, notEmpty, option, outputOption, wordsOption} from './terminal/options.ts';

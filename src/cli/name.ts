@@ -1,5 +1,4 @@
 /** Prints the name of the Lease of a workload, by the policies of a cluster or of files. */
-
 import {legible} from '../core/legible.ts';
 import {isPolicy, rulesOf} from '../core/manifest/manifest.ts';
 import {isNameOf, isNamespaceName} from '../core/naming/name.ts';

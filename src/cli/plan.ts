@@ -1,5 +1,4 @@
 /** Prints what the operator would do now, by the same code, and writes nothing. */
-
 import {legible} from '../core/legible.ts';
 import type {ActionText} from '../core/plan/action-text.ts';
 import {type Forecast, forecast} from '../rehearsal/forecast.ts';

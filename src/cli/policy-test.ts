@@ -1,5 +1,4 @@
 /** Runs policy tests without a cluster: names, findings and verdicts as the product itself gives them. */
-
 import {type Catalogue, KNOWN} from '../core/lease/catalogue.ts';
 import {legible} from '../core/legible.ts';
 import {isPolicy} from '../core/manifest/manifest.ts';

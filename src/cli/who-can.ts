@@ -1,5 +1,4 @@
 /** Tells who can take a Lease from its holder, by the roles and bindings of the cluster. */
-
 import type {LeaseRegistrySpec} from '../api/leaseregistry.ts';
 import {GROUP, type KubeObject, REGISTRY_NAME, VERSION} from '../api/objects.ts';
 import {

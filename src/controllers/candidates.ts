@@ -1,5 +1,4 @@
 /** Judges the LeaseCandidates of each Lease, where the API server serves them. */
-
 import {listsLease} from '../core/naming/system-rules.ts';
 import {type CandidatesObservation, planCandidates} from '../core/plan/candidates.ts';
 import type {World} from '../world/world.ts';

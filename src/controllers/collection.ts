@@ -1,5 +1,4 @@
 /** Collects each policy's garbage, a pass at a time. */
-
 import type {Now} from '../core/now.ts';
 import type {Garbage} from '../core/plan/action.ts';
 import {type CollectionObservation, type CollectionPlan, planCollection} from '../core/plan/collection.ts';

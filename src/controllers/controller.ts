@@ -1,5 +1,4 @@
 /** What every controller is: a concern with keys, an observation from the caches, and a pure plan. */
-
 import type {Now} from '../core/now.ts';
 import type {Plan} from '../core/plan/action.ts';
 import type {World} from '../world/world.ts';

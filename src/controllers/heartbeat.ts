@@ -1,5 +1,4 @@
 /** Judges the heartbeat of each node that a policy selects. */
-
 import type {NodeSubjects, SystemRules} from '../core/naming/system-rules.ts';
 import type {Now} from '../core/now.ts';
 import {type HeartbeatObservation, newForMs, planHeartbeat} from '../core/plan/heartbeat.ts';

@@ -1,5 +1,4 @@
 /** Judges the identity Leases of the API servers, for each policy of them. */
-
 import type {Now} from '../core/now.ts';
 import {type IdentitiesObservation, planIdentities} from '../core/plan/identities.ts';
 import type {World} from '../world/world.ts';

@@ -1,5 +1,4 @@
 /** One look at one key: it observes, plans, and notes what was found. To carry out the plan is left to the caller. */
-
 import type {Finding} from '../core/lease/finding.ts';
 import type {Now} from '../core/now.ts';
 import type {Plan} from '../core/plan/action.ts';

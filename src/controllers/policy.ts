@@ -1,5 +1,4 @@
 /** Keeps each policy's status. */
-
 import type {Subjects} from '../api/subjects.ts';
 import type {Rules} from '../core/naming/rules.ts';
 import {isSystem, type SystemRules} from '../core/naming/system-rules.ts';

@@ -1,5 +1,4 @@
 /** Everything about one Lease: what is known of it, what would be done now, and what becomes of it. */
-
 import {componentsController} from '../controllers/components.ts';
 import {heartbeatController} from '../controllers/heartbeat.ts';
 import type {LeaseView, Lifetime} from '../core/lease/lifetime.ts';

@@ -2,7 +2,6 @@
  * A cluster of manifests in the stores of the operator, as one knows it that has watched it for long: what its
  * controllers find there, and what it would say to the API server. Nothing is read and nothing written.
  */
-
 import type {LeaseRegistrySpec} from '../api/leaseregistry.ts';
 import {type KubeObject, REGISTRY_NAME} from '../api/objects.ts';
 import {admissionController} from '../controllers/admission.ts';

@@ -1,5 +1,4 @@
 /** What the operator would do now, by the looks of all its controllers. */
-
 import {leaseController} from '../controllers/lease.ts';
 import {asHeard, isSilent} from '../core/lease/heard.ts';
 import type {LeaseView} from '../core/lease/lifetime.ts';

@@ -1,5 +1,4 @@
 /** What is known of a Lease, for people: its class and state, whose it is, who holds it, and what is wrong with it. */
-
 import {LABELS} from '../api/objects.ts';
 import {leaseController} from '../controllers/lease.ts';
 import type {Look} from '../controllers/look.ts';

@@ -1,5 +1,4 @@
 /** Lets the controllers look at everything, as in a term, and keeps what they would do: nothing is written. */
-
 import {CONTROLLERS} from '../controllers/controllers.ts';
 import {byName, type Look, lookAt} from '../controllers/look.ts';
 import type {Now} from '../core/now.ts';

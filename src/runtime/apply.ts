@@ -1,5 +1,4 @@
 /** Carries out actions: the only writer of the operator's work. */
-
 import type {LeaseRegistrySpec} from '../api/leaseregistry.ts';
 import {
   ANNOTATIONS,

@@ -1,5 +1,4 @@
 /** The buckets beside one in the caches: whether another set has replaced its own, and when time alone may change that. */
-
 import {supersededBuckets} from '../core/lease/buckets.ts';
 import {holding, type LeaseView} from '../core/lease/lifetime.ts';
 import {bucketOf} from '../core/naming/bucket.ts';

@@ -1,5 +1,4 @@
 /** Which changes of an object matter to a decision. */
-
 import type {LeaseOwner, LeaseView} from '../core/lease/lifetime.ts';
 import type {Workload} from '../core/naming/claims.ts';
 

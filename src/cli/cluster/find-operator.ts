@@ -1,5 +1,4 @@
 /** Which operator is meant: what its Deployment says of it, and what the flags say instead. */
-
 import {ownLeaseName} from '../../core/naming/own-lease.ts';
 import {ApiError} from '../../errors.ts';
 import type {OperatorIdentity} from '../../rehearsal/snapshot.ts';

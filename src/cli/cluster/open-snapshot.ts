@@ -1,5 +1,4 @@
 /** Opens a snapshot of the cluster that the flags name, tells how far it is, and what can't be read. */
-
 import {type Catalogue, KNOWN} from '../../core/lease/catalogue.ts';
 import {legible, MESSAGE_MOST} from '../../core/legible.ts';
 import {ApiError} from '../../errors.ts';

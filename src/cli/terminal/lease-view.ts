@@ -1,5 +1,4 @@
 /** How Leases are shown in tables and documents. */
-
 import {durationText} from '../../core/duration-text.ts';
 import type {Lifetime} from '../../core/lease/lifetime.ts';
 import {legible} from '../../core/legible.ts';

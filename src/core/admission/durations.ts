@@ -1,5 +1,4 @@
 /** Durations: the Leases of a policy keep within its bounds. */
-
 import type {Rules} from '../naming/rules.ts';
 import {type Cel, cel} from './cel.ts';
 import {ENTRY, type WriteRule} from './frame.ts';

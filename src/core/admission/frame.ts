@@ -1,5 +1,4 @@
 /** The frame of every admission policy: whom it never concerns, where it is bound, what its parameter is. */
-
 import type {EnforcementAction, FailurePolicy} from '../../api/enforcement.ts';
 import type {LabelSelector} from '../../api/leasepolicy.ts';
 import {FIELD_MANAGER, GROUP, REGISTRY_NAME, VERSION} from '../../api/objects.ts';

@@ -1,5 +1,4 @@
 /** Holders: a Lease of a policy is written by its workload, and by nobody else. */
-
 import {HOLDER_MOST, POD_ENDINGS} from '../lease/holder.ts';
 import type {Rules} from '../naming/rules.ts';
 import {type Cel, cel, where} from './cel.ts';

@@ -1,5 +1,4 @@
 /** Injection: the containers of a workload's Pods are told the name of their Lease. */
-
 import type {Rules} from '../naming/rules.ts';
 import {isEmptySelector} from '../selector.ts';
 import {type Cel, cel} from './cel.ts';

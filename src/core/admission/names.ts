@@ -1,5 +1,4 @@
 /** Names: a Lease is created only under a name that a policy gives, or that is exempt. */
-
 import type {Rules} from '../naming/rules.ts';
 import {cel} from './cel.ts';
 import {type AdmissionContext, exclusions, LEASES, leaseScopes, validating} from './frame.ts';

@@ -1,5 +1,4 @@
 /** Everything that a policy puts into the API server, part by part. */
-
 import type {Rules} from '../naming/rules.ts';
 import type {AdmissionContext} from './frame.ts';
 import {renderInjection} from './injection.ts';

@@ -1,5 +1,4 @@
 /** Findings: what is wrong with a Lease or a subject, from a closed set. */
-
 import {escaped, legible, MESSAGE_MOST} from '../legible.ts';
 import type {Workload} from '../naming/claims.ts';
 

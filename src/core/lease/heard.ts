@@ -1,5 +1,4 @@
 /** What can be told of a Lease by the times that stand in it, for people: decisions rest on what was seen alone. */
-
 import type {Now} from '../now.ts';
 import {holding, type LeaseView} from './lifetime.ts';
 import {parseMicroTime} from './microtime.ts';

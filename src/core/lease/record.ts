@@ -1,5 +1,4 @@
 /** What is wrong with a Lease's record, whoever holds it and whatever for. */
-
 import type {Now} from '../now.ts';
 import type {FindingReason} from './finding.ts';
 import {isHeldByUs, type LeaseView} from './lifetime.ts';

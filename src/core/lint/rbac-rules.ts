@@ -1,5 +1,4 @@
 /** Rules of the right to write Leases: who has it may take every lock that it reaches. */
-
 import type {Bundle} from './bundle.ts';
 import {type Grant, grantsOf, isClusterWide, partsOf} from './grants.ts';
 import {allows, isWrite, type LeaseRight, type LintRole, type LintSubject} from './rights.ts';

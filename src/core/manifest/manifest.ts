@@ -1,5 +1,4 @@
 /** Reads the objects of manifests: policies as the API server would take them, workloads and namespaces. */
-
 import type {LeasePolicySpec} from '../../api/leasepolicy.ts';
 import {leasePolicySchema, leasePolicySpecSchema} from '../../api/leasepolicy.ts';
 import {GROUP, VERSION} from '../../api/objects.ts';

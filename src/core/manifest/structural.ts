@@ -1,5 +1,4 @@
 /** Does with a value what the API server does by the schema of a CRD: fills in defaults, and tells what does not fit. */
-
 import {type Fields, isFields} from '../fields.ts';
 
 /** The part of JSON schema that src/api uses. */

@@ -1,5 +1,4 @@
 /** Who claims which Lease name: the index from workloads to names and back, with the winner of each name. */
-
 import type {Labels} from '../selector.ts';
 import type {NameResult} from './name.ts';
 import type {Rules} from './rules.ts';

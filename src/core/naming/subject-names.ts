@@ -1,5 +1,4 @@
 /** Which names policies give the Lease of one workload, and why they give none. */
-
 import type {Labels} from '../selector.ts';
 import {subjectText} from './claims.ts';
 import type {NameResult} from './name.ts';

@@ -4,6 +4,7 @@ import {isManaged, type LeaseView} from '../lease/lifetime.ts';
 import {type LabelLease, leaseAnnotations, leaseLabels} from './action.ts';
 import {type ClaimView, event, type Part} from './claim-view.ts';
 
+/** Adopts a Lease that has the right name, or mends labels of ours that differ. */
 export function planLabels(view: ClaimView, lease: LeaseView): Part {
   const {claim, rules} = view;
   const labels = leaseLabels(rules, lease.labels[LABELS.origin] ?? 'adopted', lease.labels);

@@ -1,5 +1,4 @@
 /** Judges the Leases of the components that a policy lists: each is expected to have a leader at every moment. */
-
 import {bucketSet, supersededBuckets} from '../lease/buckets.ts';
 import type {LeaseClass} from '../lease/classify.ts';
 import {type Finding, leaseRef} from '../lease/finding.ts';

@@ -1,5 +1,4 @@
 /** What becomes of a Lease: whether it stays, and why, or when it is deleted. */
-
 import type {LeasePolicySpec} from '../../api/leasepolicy.ts';
 import {LABELS} from '../../api/objects.ts';
 import {isManaged, type LeaseView, type Lifetime} from '../lease/lifetime.ts';

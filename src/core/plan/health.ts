@@ -1,5 +1,4 @@
 /** What is wrong with a Lease by which a leader is elected: nobody leads, too many want to, or the wrong one does. */
-
 import {type HolderChange, isRecent, WINDOW_MS} from '../lease/history.ts';
 import {deploymentOf, isHeldBy, namesItsPods, type WorkloadName, workloadOf} from '../lease/holder.ts';
 import {holding, isHeldByUs, type LeaseView} from '../lease/lifetime.ts';

@@ -1,5 +1,4 @@
 /** Judges the heartbeat of one node: whether it is renewed, by whom, and what is left when the node is gone. */
-
 import type {LeaseClass} from '../lease/classify.ts';
 import {type Finding, leaseRef, type ObjectRef} from '../lease/finding.ts';
 import {holding, type LeaseView, type Lifetime} from '../lease/lifetime.ts';

@@ -1,5 +1,4 @@
 /** Judges the identity Leases of the API servers. The API server itself deletes what is left of one that is gone. */
-
 import type {LeaseClass} from '../lease/classify.ts';
 import {leaseRef} from '../lease/finding.ts';
 import {apiServerIdentity, identityForm} from '../lease/identity.ts';

@@ -1,5 +1,4 @@
 /** What is known of one Lease when it is judged. */
-
 import type {Classification} from '../lease/classify.ts';
 import type {HolderChange} from '../lease/history.ts';
 import type {LeaseView} from '../lease/lifetime.ts';

@@ -1,5 +1,4 @@
 /** What is left of something that Kubernetes itself leases: when it is deleted, and what people are told of that. */
-
 import type {LeaseView} from '../lease/lifetime.ts';
 import type {SystemRules} from '../naming/system-rules.ts';
 import type {Garbage, SubjectCheck} from './action.ts';
