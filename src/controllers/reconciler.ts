@@ -9,7 +9,7 @@ import type {ApiClient} from '../runtime/client.ts';
 import {systemClock} from '../runtime/clock.ts';
 import type {Term} from '../runtime/elector.ts';
 import type {EventRecorder} from '../runtime/events.ts';
-import {runWorkers} from '../runtime/loop.ts';
+import {type Outcome, runWorkers} from '../runtime/loop.ts';
 import type {WorkQueue} from '../runtime/queue.ts';
 import type {WriterOptions, WrittenKind} from '../runtime/write.ts';
 import type {Logger} from '../telemetry/log.ts';
@@ -56,19 +56,23 @@ export class Reconciler {
     });
   }
 
-  async #reconcile(key: string, term: Term): Promise<number | undefined> {
+  async #reconcile(key: string, term: Term): Promise<Outcome> {
     const {world, metrics} = this.#options;
     const stop = metrics.reconciles.startTimer();
     const now = systemClock.now();
     const {controller, own, plan, fresh} = lookAt(key, this.#controllers, world, now);
     const actions = [...fresh.map(findingEvent), ...plan.actions];
-    if (actions.length > 0) await apply(actions, this.#writer(key, term));
-    controller.ended?.(own, undefined, world);
-    stop({controller: controller.name});
+    const failures = actions.length > 0 ? await apply(actions, this.#writer(key, term)) : [];
+    if (failures.length === 0) {
+      controller.ended?.(own, undefined, world);
+      stop({controller: controller.name});
+    }
     const isBlind = blindMs(world.leases, now.monotonicMs) > 0;
-    return isBlind && plan.requeueAfterMs !== undefined
-      ? Math.max(plan.requeueAfterMs, BLIND_AGAIN_MS)
-      : plan.requeueAfterMs;
+    const requeueAfterMs =
+      isBlind && plan.requeueAfterMs !== undefined
+        ? Math.max(plan.requeueAfterMs, BLIND_AGAIN_MS)
+        : plan.requeueAfterMs;
+    return {failures, requeueAfterMs};
   }
 
   #writer(key: string, term: Term): WriterOptions {

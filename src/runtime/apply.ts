@@ -29,39 +29,52 @@ const leasesPath = (namespace: string) => `/apis/coordination.k8s.io/v1/namespac
 const registriesPath = (namespace: string) =>
   `/apis/${GROUP}/${VERSION}/namespaces/${namespace}/leaseregistries`;
 /**
- * Carries out the actions in order and stops at the first that fails: what comes after may rest on it. Only a Lease
- * that turns out to be no garbage does not keep the others from being collected, and a rendered object that is refused
- * keeps its own bindings from being made, and what it was to replace from being removed. Throws the first ApiError (a conflict means: look again) or
- * TermEndedError.
+ * Carries out the actions in their order, but for those that rest on one that failed. Returns what failed (a conflict
+ * means: look again). Throws TermEndedError.
  */
-export async function apply(actions: readonly Action[], options: WriterOptions): Promise<void> {
-  const errors: ApiError[] = [];
-  const refused = new Set<string>();
+export async function apply(actions: readonly Action[], options: WriterOptions): Promise<ApiError[]> {
+  const failures: Failure[] = [];
   for (const action of actions) {
-    // What the new was to replace stays as long as the new is refused.
-    if (refused.size > 0 && action.type !== 'applyObject') break;
-    if (action.type === 'applyObject' && refused.has(boundBy(action))) continue;
+    if (failures.some(failure => restsOn(action, failure, options))) continue;
     const error = await attempt(action, options);
-    if (error) errors.push(error);
-    if (error && action.type === 'applyObject') refused.add(action.rendered.name);
+    if (error) failures.push({failed: action, error});
   }
-  const [first] = errors;
-  if (first) throw first;
+  return failures.map(({error}) => error);
 }
 
-/** Returns an error after which the other actions go on, and throws every other one. */
+type Failure = {readonly failed: Action; readonly error: ApiError};
+
+/** Returns what the server refused. */
 async function attempt(action: Action, options: WriterOptions): Promise<ApiError | undefined> {
   try {
     await perform(action, options);
-    options.onDone(action);
-    return undefined;
   } catch (error) {
-    if (!(error instanceof ApiError)) throw error;
-    const goesOn = action.type === 'applyObject' || (action.type === 'collectLease' && error.isConflict);
-    if (goesOn) return error;
+    if (error instanceof ApiError) return error;
     throw error;
   }
+  options.onDone(action);
+  return undefined;
 }
+
+/**
+ * Whether an action is right only where the other was done. One policy's are independent of another's, so that nobody
+ * who is refused by one keeps the Leases of the other from being renewed; within a policy what comes after rests on
+ * what was before, and so does what is of no policy.
+ */
+function restsOn(action: Action, {failed, error}: Failure, {isInForce}: WriterOptions): boolean {
+  if (action.type === 'writeRecord' && action.purpose !== 'open') return false; // to keep a Lease closed is never wrong
+  const [policy, other] = [policyOf(action), policyOf(failed)];
+  if (policy !== undefined && other !== undefined && policy !== other) return false;
+  // That one turned out to be no garbage says nothing of the others, while the policy is as it was.
+  if (action.type === 'collectLease' && failed.type === 'collectLease')
+    return !(error.isConflict && isInForce(action.policy));
+  // What a new object was to replace stays as long as that is refused, and what is not there is not bound.
+  if (action.type === 'applyObject' && failed.type === 'applyObject')
+    return boundBy(action) === failed.rendered.name;
+  return true;
+}
+
+const policyOf = (action: Action) => ('policy' in action ? action.policy : undefined);
 
 /** What a binding binds: an admission policy or a Role. One that is somebody else's must not be bound. */
 function boundBy({rendered: {content}}: ApplyObject): string {

@@ -1,14 +1,22 @@
 /** Runs keys of the queue by a number of workers until a signal aborts. */
-import {ApiError, TermEndedError} from '../errors.ts';
+import {type ApiError, TermEndedError} from '../errors.ts';
 import type {WorkQueue} from './queue.ts';
+
+/** How a run of a key went. */
+export type Outcome = {
+  /** What was refused; a conflict is a refusal too. */
+  readonly failures: readonly ApiError[];
+  /** The milliseconds after which time alone changes the answer: also a key that fails has work to do then. */
+  readonly requeueAfterMs: number | undefined;
+};
 
 export type LoopOptions = {
   queue: WorkQueue;
   workers: number;
   signal: AbortSignal;
-  /** Reconciles a key. Returns the milliseconds after which time alone changes the answer. */
-  reconcile: (key: string) => Promise<number | undefined>;
-  /** Told of a failure and of the wait before the next try; a conflict is one too. */
+  /** Reconciles a key. Throws TermEndedError; whatever else it throws is a fault and ends the workers. */
+  reconcile: (key: string) => Promise<Outcome>;
+  /** Told of each failure and of the wait before the next try. */
   onFailure: (key: string, error: Error, retryInMs: number) => void;
 };
 
@@ -22,14 +30,18 @@ async function work({queue, signal, reconcile, onFailure}: LoopOptions): Promise
     const key = await queue.take(signal);
     if (key === undefined) return;
     try {
-      queue.done(key, await reconcile(key));
-    } catch (error) {
-      if (!(error instanceof ApiError) && !(error instanceof TermEndedError)) {
-        queue.failed(key);
-        throw error;
+      const {failures, requeueAfterMs} = await reconcile(key);
+      if (failures.length === 0) {
+        queue.done(key, requeueAfterMs);
+        continue;
       }
-      const retryAfterMs = error instanceof ApiError ? error.retryAfterMs : undefined;
-      onFailure(key, error, queue.failed(key, retryAfterMs));
+      const atLeastMs = Math.max(...failures.map(({retryAfterMs = 0}) => retryAfterMs));
+      const retryInMs = queue.failed(key, {atLeastMs, atMostMs: requeueAfterMs});
+      for (const error of failures) onFailure(key, error, retryInMs);
+    } catch (error) {
+      const retryInMs = queue.failed(key);
+      if (!(error instanceof TermEndedError)) throw error;
+      onFailure(key, error, retryInMs);
     }
   }
 }

@@ -10,6 +10,7 @@ const TIMER_MOST_MS = 2 ** 31 - 1;
 const STALE_MOST = 1000;
 
 type Waiting = {key: string; dueAtMs: number};
+type Bounds = {atLeastMs?: number | undefined; atMostMs?: number | undefined};
 
 export class WorkQueue {
   /** Due now, in the order in which they became so. */
@@ -84,12 +85,16 @@ export class WorkQueue {
     if (requeueAfterMs !== undefined) this.add(key, Math.max(1, requeueAfterMs));
   }
 
-  /** Ends a run that failed; the key comes again after its own backoff. Returns that wait in milliseconds. */
-  failed(key: string, atLeastMs = 0): number {
+  /**
+   * Ends a run that failed; the key comes again after its own backoff, sooner where it has other work then, and not
+   * before the server wants it. Returns that wait in milliseconds.
+   */
+  failed(key: string, {atLeastMs = 0, atMostMs = BACKOFF_MOST_MS}: Bounds = {}): number {
     const failures = (this.#failures.get(key) ?? 0) + 1;
     this.#failures.set(key, failures);
     this.#finish(key);
-    const waitMs = Math.max(atLeastMs, backoffMs(failures, BACKOFF_FIRST_MS, BACKOFF_MOST_MS));
+    const ownMs = backoffMs(failures, BACKOFF_FIRST_MS, BACKOFF_MOST_MS);
+    const waitMs = Math.max(atLeastMs, Math.min(ownMs, Math.max(BACKOFF_FIRST_MS, atMostMs)));
     this.add(key, waitMs);
     return waitMs;
   }

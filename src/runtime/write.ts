@@ -1,6 +1,6 @@
 /** The one gate through which every write of the operator's work goes. */
 import {FIELD_MANAGER, type KubeObject, type Lease, type RenderedKind} from '../api/objects.ts';
-import type {Action, CollectLease} from '../core/plan/action.ts';
+import type {Action, CollectLease, EmitEvent} from '../core/plan/action.ts';
 import {ApiError, messageOf, TermEndedError} from '../errors.ts';
 import {checkObject} from './answers.ts';
 import type {ApiClient, RequestOptions} from './client.ts';
@@ -25,7 +25,7 @@ export type WriterOptions = {
   onCollect: (manifest: Lease, action: CollectLease) => void;
   /** Told of a Lease that is kept although it was judged garbage. */
   onPrevented: (by: Prevention) => void;
-  onEvent: (event: Extract<Action, {type: 'emitEvent'}>) => void;
+  onEvent: (event: EmitEvent) => void;
   /** Told of each action that was carried out. */
   onDone: (action: Action) => void;
 };

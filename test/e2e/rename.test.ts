@@ -18,6 +18,28 @@ const timeOf = async (program: Program, event: string) => {
   return Date.parse(String(line.time));
 };
 
+/** A rule of somebody else, by which no Lease of such a name is made. */
+function refusing(prefix: string): object[] {
+  const apiVersion = 'admissionregistration.k8s.io/v1';
+  const metadata = {name: 'somebody-elses'};
+  const apiGroups = ['coordination.k8s.io'];
+  const rule = {apiGroups, apiVersions: ['v1'], operations: ['CREATE'], resources: ['leases']};
+  const validation = {
+    expression: `!object.metadata.name.startsWith('${prefix}')`,
+    message: `nobody makes a ${prefix} here`,
+  };
+  const spec = {matchConstraints: {resourceRules: [rule]}, validations: [validation]};
+  return [
+    {apiVersion, kind: 'ValidatingAdmissionPolicy', metadata, spec},
+    {
+      apiVersion,
+      kind: 'ValidatingAdmissionPolicyBinding',
+      metadata,
+      spec: {policyName: 'somebody-elses', validationActions: ['Deny']},
+    },
+  ];
+}
+
 test('candidates under the old and the new name never lead together, and the fencing counter goes on', async t => {
   const stage = await setStage(t);
   await stage.apply(
@@ -65,6 +87,35 @@ test('candidates under the old and the new name never lead together, and the fen
   await eventually('the old Lease collected', async () => (await stage.lease('shop', OLD)) === undefined);
   t.true(newLeader.running);
   t.is(operator.lines.filter(line => line.level === 'error').length, 0);
+});
+
+test('whatever is refused to another policy of the workload, the new name is kept closed in time', async t => {
+  const stage = await setStage(t);
+  const billing = {naming: {prefix: 'billing'}, ...quick};
+  await stage.apply(namespace('shop'), deployment('shop', 'api'), ...refusing('billing-'));
+  await stage.apply(policy('billing', billing), policy('payments', {naming: {prefix: 'payments'}, ...quick}));
+  const operator = await startLeader(stage);
+  await operator.line('the refusal', ({message}) => String(message).includes('nobody makes a billing- here'));
+  await eventually('the Lease', () => stage.lease('shop', OLD));
+  const oldLeader = await candidate(stage, OLD, 'old-leader');
+  await oldLeader.line('leading', leads);
+  await stage.apply(policy('payments', {naming: {prefix: 'checkout'}, ...quick}));
+  await eventually('the closed new Lease', () => stage.lease('shop', NEW));
+
+  const renewals = new Set<number>();
+  const closedAt = Date.now();
+  await eventually(
+    'so many refusals that the next would wait for ten seconds',
+    async () => {
+      renewals.add(Date.parse((await stage.lease('shop', NEW))?.spec?.renewTime ?? ''));
+      return Date.now() - closedAt > 20_000;
+    },
+    30_000,
+  );
+  const times = [...renewals].sort((a, b) => a - b);
+  const gaps = times.slice(1).map((time, index) => time - (times[index] ?? 0));
+  t.true(gaps.length >= 10, `${gaps.length} renewals`);
+  t.true(Math.max(...gaps) < 4_000, `a candidate that counts its own 4 s would have led after ${gaps} ms`);
 });
 
 test('the Lease of a deleted workload stays while it is renewed, and goes after the ttl', async t => {

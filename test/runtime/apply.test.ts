@@ -8,7 +8,7 @@ import {
   type Rendered,
 } from '../../src/core/admission/rendered.ts';
 import type {Action, CollectLease, CreateLease, LabelLease, WriteRecord} from '../../src/core/plan/action.ts';
-import {AdoptionConflict, ApiError, TermEndedError} from '../../src/errors.ts';
+import {AdoptionConflict, type ApiError, TermEndedError} from '../../src/errors.ts';
 import {apply} from '../../src/runtime/apply.ts';
 import type {WriterOptions} from '../../src/runtime/write.ts';
 import {ApiServer, json, refusal, silence} from '../support/api-server.ts';
@@ -181,8 +181,11 @@ function writer(
   return {options, told};
 }
 
-function refused(t: ExecutionContext, actions: Action[], options: WriterOptions): Promise<ApiError> {
-  return t.throwsAsync(apply(actions, options), {instanceOf: ApiError});
+/** The one failure of these actions. */
+async function refused(t: ExecutionContext, actions: Action[], options: WriterOptions): Promise<ApiError> {
+  const failures = await apply(actions, options);
+  t.is(failures.length, 1);
+  return failures[0] as ApiError;
 }
 
 test('a Lease is created with labels, annotations and record, and without an owner', async t => {
@@ -837,6 +840,56 @@ test('it stops at the first action that fails: what comes after may rest on it',
   t.deepEqual(told.done, ['createRegistry']);
   t.deepEqual(told.events, []);
 });
+
+test('a policy that is refused keeps nothing of another from being done, and each failure is told', async t => {
+  const api = await ApiServer.start(t);
+  const other = {...createLease, policy: 'other', name: 'other-1'};
+  const created = {...emitEvent, policy: 'other', reason: 'LeaseCreated'};
+  api.expect(`POST ${LEASES}`, refusal(403, 'Forbidden'));
+  api.expect(`POST ${LEASES}`, json(liveLease, 201));
+  api.expect(`PATCH ${LEASES}/other-1`, refusal(422, 'Invalid'));
+  const {options, told} = writer(api);
+  const actions = [
+    createLease,
+    {...emitEvent, policy: 'payments'},
+    other,
+    created,
+    {...labelLease, policy: 'other', name: 'other-1', purpose: 'label'} as const,
+    emitEvent,
+  ];
+  t.deepEqual(
+    (await apply(actions, options)).map(({status}) => status),
+    [403, 422],
+  );
+  t.deepEqual(told.done, ['createLease', 'emitEvent']);
+  t.deepEqual(told.events, [created]);
+});
+
+for (const purpose of ['close', 'renew', 'seal'] as const) {
+  test(`whatever is refused, a Lease is kept closed: ${purpose}`, async t => {
+    const api = await ApiServer.start(t);
+    const hold = {...writeRecord, purpose, lease: {...version, name: 'payments-old'}};
+    api.expect(`POST ${LEASES}`, refusal(403, 'Forbidden'));
+    api.expect(`PATCH ${LEASES}/payments-old`, refusal(409, 'Conflict'));
+    api.expect(`PATCH ${LEASES}/payments-old`, json(liveLease));
+    const {options, told} = writer(api);
+    const failures = await apply([createLease, hold, hold], options);
+    t.deepEqual(
+      failures.map(({status}) => status),
+      [403, 409],
+    );
+    t.deepEqual(told.done, ['writeRecord']);
+  });
+
+  test(`no Lease is opened when another could not be kept closed: ${purpose}`, async t => {
+    const api = await ApiServer.start(t);
+    api.expect(`PATCH ${LEASE}`, refusal(409, 'Conflict'));
+    const {options, told} = writer(api);
+    t.true((await refused(t, [{...writeRecord, purpose}, writeRecord, createLease], options)).isConflict);
+    t.deepEqual(told.done, []);
+    t.is(api.requests.length, 1);
+  });
+}
 
 test('a fencing counter is kept also where the registry is gone', async t => {
   const api = await ApiServer.start(t);

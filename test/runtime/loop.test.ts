@@ -6,8 +6,8 @@ import {WorkQueue} from '../../src/runtime/queue.ts';
 
 type Attempt = {key: string; error: Error; retryInMs: number};
 
-/** Workers on a queue of their own; `end` stops them. */
-function loop(reconcile: (key: string) => Promise<number | undefined>, workers = 1) {
+/** Workers on a queue of their own; `end` stops them. What the run throws as an ApiError was refused to it. */
+function loop(reconcile: (key: string) => Promise<number | undefined>, workers = 1, requeueAfterMs?: number) {
   const queue = new WorkQueue();
   const end = new AbortController();
   const failures: Attempt[] = [];
@@ -15,7 +15,14 @@ function loop(reconcile: (key: string) => Promise<number | undefined>, workers =
     queue,
     workers,
     signal: end.signal,
-    reconcile,
+    reconcile: async key => {
+      try {
+        return {failures: [], requeueAfterMs: await reconcile(key)};
+      } catch (error) {
+        if (!(error instanceof ApiError)) throw error;
+        return {failures: [error], requeueAfterMs};
+      }
+    },
     onFailure: (key, error, retryInMs) => failures.push({key, error, retryInMs}),
   });
   return {queue, failures, done, end: () => end.abort()};
@@ -60,6 +67,48 @@ test('a run that the server puts off waits as long as it asks', async t => {
   await done;
   t.is(failures[0]?.retryInMs, 300);
   t.true(performance.now() - startMs >= 299);
+});
+
+test('a key that fails again and again still comes when it has work to do', async t => {
+  const {queue, failures, done, end} = loop(
+    async () => {
+      if (failures.length === 11) end();
+      throw refused(403);
+    },
+    1,
+    60,
+  );
+  queue.add('a');
+  await done;
+  queue.clear();
+  t.is(failures.length, 12);
+  for (const {retryInMs} of failures) t.true(retryInMs <= 60, `${retryInMs} ms`);
+});
+
+test('of several failures each is told, and the longest wait that the server asks for counts', async t => {
+  const queue = new WorkQueue();
+  const end = new AbortController();
+  const told: Attempt[] = [];
+  queue.add('a');
+  await runWorkers({
+    queue,
+    workers: 1,
+    signal: end.signal,
+    reconcile: async () => {
+      end.abort();
+      return {failures: [refused(403), refused(429, 900), refused(429, 700)], requeueAfterMs: 1};
+    },
+    onFailure: (key, error, retryInMs) => told.push({key, error, retryInMs}),
+  });
+  queue.clear();
+  t.deepEqual(
+    told.map(({error, retryInMs}) => [(error as ApiError).status, retryInMs]),
+    [
+      [403, 900],
+      [429, 900],
+      [429, 900],
+    ],
+  );
 });
 
 test('one key that fails does not hold up the others', async t => {

@@ -177,7 +177,15 @@ test('the backoff begins anew after a run that went well', t => {
 
 test('a failure waits at least as long as the server asked', t => {
   const {queue} = timed(t);
-  t.is(queue.failed('a', 7_000), 7_000);
+  t.is(queue.failed('a', {atLeastMs: 7_000}), 7_000);
+});
+
+test('a failure waits no longer than until the key has other work, and not for nothing', t => {
+  const {queue} = timed(t);
+  for (let i = 0; i < 14; i++) queue.failed('a');
+  t.is(queue.failed('a', {atMostMs: 5_000}), 5_000);
+  t.is(queue.failed('a', {atMostMs: 0}), 50);
+  t.is(queue.failed('a', {atMostMs: 5_000, atLeastMs: 6_000}), 6_000);
 });
 
 test('a failed key comes again by itself', async t => {

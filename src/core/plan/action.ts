@@ -100,7 +100,17 @@ export type Action =
   | {type: 'deleteRegistry'; namespace: string; uid: string; resourceVersion: string}
   /** With a resourceVersion it fails when the policy has been edited since. */
   | {type: 'writeStatus'; policy: string; resourceVersion?: string; status: Partial<LeasePolicyStatus>}
-  | {type: 'emitEvent'; about: ObjectRef; severity: 'Normal' | 'Warning'; reason: string; message: string};
+  | EmitEvent;
+
+/** Tells of what was done by the actions of this policy before it, or of what is wrong. */
+export type EmitEvent = {
+  type: 'emitEvent';
+  policy?: string;
+  about: ObjectRef;
+  severity: 'Normal' | 'Warning';
+  reason: string;
+  message: string;
+};
 
 /** Garbage, and when a collection pass may take it. */
 export type Garbage = {

@@ -9,11 +9,14 @@ export function planLabels(view: ClaimView, lease: LeaseView): Part {
   const {claim, rules} = view;
   const labels = leaseLabels(rules, lease.labels[LABELS.origin] ?? 'adopted', lease.labels);
   const annotations = leaseAnnotations(claim.subject);
-  if (!isManaged(lease)) return planAdoption(view, lease, labels, annotations);
+  if (!isManaged(lease)) return planForeign(view, lease, labels, annotations);
   const differs = Object.entries(labels).some(([key, value]) => lease.labels[key] !== value);
   if (!differs && lease.subject === claim.subject && lease.orphanedSince === undefined) return {actions: []};
   return {actions: [labelling('label', view, lease, labels, annotations)]};
 }
+
+/** Whether the Lease is somebody else's and the policy wants it. */
+export const isToBeAdopted = ({rules}: ClaimView, lease: LeaseView) => rules.lease.adopt && !isManaged(lease);
 
 type Texts = Record<string, string>;
 
@@ -21,7 +24,7 @@ type Texts = Record<string, string>;
  * What is the operator's alone is written in spite of anybody, and first: by its label the API server finds the Lease.
  * All but the origin, which says that the Lease is ours.
  */
-function planAdoption(view: ClaimView, lease: LeaseView, labels: Texts, annotations: Texts): Part {
+function planForeign(view: ClaimView, lease: LeaseView, labels: Texts, annotations: Texts): Part {
   const {adopt} = view.rules.lease;
   const own = Object.fromEntries(
     Object.entries(labels).filter(([key]) => isOwn(key) && (adopt || key === LABELS.policy)),
@@ -32,7 +35,7 @@ function planAdoption(view: ClaimView, lease: LeaseView, labels: Texts, annotati
   const actions = isForeign || isOfAnother ? [overwrite] : [];
   if (!adopt) return {actions};
   const adoption = labelling('adopt', view, lease, labels, annotations);
-  return {actions, last: [adoption, event(view, 'LeaseAdopted', `adopted Lease ${lease.name}`)]};
+  return {actions: [...actions, adoption, event(view, 'LeaseAdopted', `adopted Lease ${lease.name}`)]};
 }
 
 const isOwn = (key: string) => key.startsWith(`${GROUP}/`) && key !== LABELS.origin;

@@ -21,13 +21,12 @@ export type ClaimView = {
   readonly notAdopted: string | undefined;
 };
 
-/** What may be refused for long comes last, of all claims, as nothing is done after it. */
-export type Part = {actions: Action[]; last?: Action[]; requeueAfterMs?: number | undefined};
+/** What a part of the plan of a claim wants, and when to look again. */
+export type Part = {actions: Action[]; requeueAfterMs?: number | undefined};
 
 /** All actions in their order, and the soonest wait. */
 export const joined = (parts: readonly Part[]): Part => ({
   actions: parts.flatMap(part => part.actions),
-  last: parts.flatMap(part => part.last ?? []),
   requeueAfterMs: parts.map(part => part.requeueAfterMs).reduce(sooner, undefined),
 });
 
@@ -37,6 +36,7 @@ export function finding({claim}: ClaimView, reason: FindingReason, message: stri
 
 export const event = ({claim}: ClaimView, reason: string, message: string): Action => ({
   type: 'emitEvent',
+  policy: claim.policy,
   about: workloadRef(claim.workload),
   severity: 'Normal',
   reason,

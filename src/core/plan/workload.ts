@@ -6,8 +6,8 @@ import {excerpt} from '../legible.ts';
 import type {Workload} from '../naming/claims.ts';
 import type {Now} from '../now.ts';
 import {type Action, leaseAnnotations, leaseLabels, type Plan, sooner} from './action.ts';
-import {planLabels} from './adoption.ts';
-import {type ClaimView, event, finding, joined, type Part} from './claim-view.ts';
+import {isToBeAdopted, planLabels} from './adoption.ts';
+import {type ClaimView, event, finding, joined} from './claim-view.ts';
 import {closedBy, planHold, planSeals, renewEveryMs} from './handover.ts';
 
 export type WorkloadObservation = {
@@ -22,8 +22,7 @@ export function planWorkload({workload, claims}: WorkloadObservation, now: Now):
     ...(plans[index]?.findings ?? []),
     ...injectionFinding(view),
   ]);
-  const {actions, last = [], requeueAfterMs} = joined(plans);
-  return {actions: [...actions, ...last], findings, requeueAfterMs};
+  return {...joined(plans), findings};
 }
 
 /** The Pods of some kinds do not say to which workload they belong. */
@@ -34,7 +33,7 @@ function injectionFinding(view: ClaimView): Finding[] {
   return [finding(view, 'NotInjected', message)];
 }
 
-function planClaim(view: ClaimView, now: Now): Plan & Part {
+function planClaim(view: ClaimView, now: Now): Plan {
   const {claim, winner, lease, rules, namespace} = view;
   if (namespace === 'terminating') return {actions: [], findings: []};
   if (namespace === 'missing') {
@@ -93,10 +92,10 @@ function planMissing(view: ClaimView, name: string, now: Now): Plan {
   };
 }
 
-function planExisting(view: ClaimView, lease: LeaseView, name: string, now: Now): Plan & Part {
-  const labels = planLabels(view, lease);
-  const parts = [labels, planSeals(view, name, now), planHold(view, lease, now)];
-  const refused = labels.last !== undefined && view.notAdopted !== undefined;
+/** Labels come last: somebody else's may keep them from being written, and a record is written to the version that was judged. */
+function planExisting(view: ClaimView, lease: LeaseView, name: string, now: Now): Plan {
+  const parts = [planSeals(view, name, now), planHold(view, lease, now), planLabels(view, lease)];
+  const refused = view.notAdopted !== undefined && isToBeAdopted(view, lease);
   const message = `Lease ${name} is not adopted: ${view.notAdopted}; take the label from lease.labels of the policy, or from the Lease`;
   return {...joined(parts), findings: refused ? [finding(view, 'AdoptionConflict', message)] : []};
 }
