@@ -24,7 +24,7 @@ export type RequestOptions = {
   guard?: () => void;
   /** Stands behind the user agent, so that the API server's audit log has it. */
   remark?: string;
-  /** How long the answer may take, up to its last byte. */
+  /** How long it may take, from the wait for a connection up to the last byte of the answer. */
   timeoutMs?: number;
   /** Beyond this the answer is given up with AnswerTooLarge. */
   maxBytes?: number;
@@ -76,9 +76,14 @@ export class ApiClient {
     let isSent = false;
     try {
       const {timeoutMs = REQUEST_TIMEOUT_MS} = options;
-      const answer = await this.#open(method, path, options, stream => {
+      const leftMs = () => startMs + timeoutMs - performance.now();
+      const guard = () => {
+        options.guard?.();
+        if (leftMs() <= 0) throw new Error(`no connection within ${timeoutMs} ms`);
+      };
+      const answer = await this.#open(method, path, {...options, guard}, stream => {
         isSent = true;
-        limit(stream, timeoutMs, `no answer within ${timeoutMs} ms`);
+        limit(stream, leftMs(), `no answer within ${timeoutMs} ms`);
       });
       options.onHeaders?.(answer.headers);
       const text = await readText(answer.stream, options.maxBytes, `${method} ${path}`);

@@ -49,6 +49,16 @@ function kubeConfig(server: string, cluster: {proxyUrl?: string} = {}): KubeConf
   return config;
 }
 
+/** Credentials that take their time, as a plugin's or those of a connection that is made anew. */
+function slowCredentials(api: ApiServer, ms: number): KubeConfig {
+  const config = api.kubeConfig();
+  config.addAuthenticator({
+    isAuthProvider: (_: User) => true,
+    applyAuthentication: () => new Promise(resolve => setTimeout(resolve, ms)),
+  });
+  return config;
+}
+
 /** Credentials that are new each time they are asked for. */
 function countingTokens(api: ApiServer): KubeConfig {
   const config = api.kubeConfig();
@@ -249,6 +259,26 @@ test('a server that is silent beyond the limit is given up, before its answer', 
   t.is(error.status, 0);
   t.is(error.message, 'GET /a: no answer within 500 ms');
   await exchange.closed();
+});
+
+test('the limit counts from the beginning: what the connection took the answer may not take again', async t => {
+  const api = await ApiServer.start(t);
+  api.expect('GET /a', silence);
+  const startMs = performance.now();
+  const client = api.client(slowCredentials(api, 1_000));
+  const error = await failure(t, client.request('GET', '/a', {timeoutMs: 1_300}));
+  const tookMs = performance.now() - startMs;
+  t.is(error.message, 'GET /a: no answer within 1300 ms');
+  t.true(tookMs < 2_200, `${tookMs} ms`);
+});
+
+test('what has no connection within its limit is not sent', async t => {
+  const api = await ApiServer.start(t);
+  const client = api.client(slowCredentials(api, 200));
+  const error = await failure(t, client.request('POST', '/a', {body: {}, timeoutMs: 100}));
+  t.is(error.status, 0);
+  t.is(error.message, 'POST /a: no connection within 100 ms');
+  t.deepEqual(api.requests, []);
 });
 
 test('a write without an answer takes its connection with it when its time is over, so that it can not arrive late', async t => {
