@@ -45,8 +45,8 @@ export class Connection {
   readonly #kubeConfig: KubeConfigSource;
   readonly server: string;
   #session: Promise<ClientHttp2Session> | undefined;
-  /** Under the TLS of the session. */
-  #socket: Socket | undefined;
+  /** By what is under their TLS; also those that the server has asked us to leave and that have streams yet. */
+  readonly #sessions = new Map<Socket, ClientHttp2Session>();
   #headers: {value: OutgoingHttpHeaders; readAtMs: number} | undefined;
   #closed = false;
 
@@ -92,19 +92,23 @@ export class Connection {
   }
 
   /**
-   * Ends the session without sending what is on its way. A connection that is closed in the ordinary way may deliver
+   * Ends every session without sending what is on its way. A connection that is closed in the ordinary way may deliver
    * minutes later, when a broken network is back, what was written on it before.
    */
   reset(): void {
     this.#session = undefined;
-    if (this.#socket?.destroyed === false) this.#socket.resetAndDestroy();
+    for (const [socket, session] of this.#sessions) {
+      socket.resetAndDestroy();
+      // Else a watch would seem to have been ended by the server, with nothing missed.
+      session.destroy(new Error('the connection was given up'));
+    }
   }
 
-  /** Ends the session, and with it every stream that is still open. */
+  /** Ends every session, and with it every stream that is still open. */
   async close(): Promise<void> {
     this.#closed = true;
-    const session = await this.#session?.catch(() => undefined);
-    session?.destroy();
+    await this.#session?.catch(() => undefined);
+    for (const session of this.#sessions.values()) session.destroy();
   }
 
   async #credentials(): Promise<RequestOptions> {
@@ -118,11 +122,12 @@ export class Connection {
       const {ca, cert, key, pfx, passphrase, servername, rejectUnauthorized} = await this.#credentials();
       const trust = definedOnly({ca, cert, key, pfx, passphrase, servername, rejectUnauthorized});
       const socket = dial(this.server);
-      this.#socket = socket;
       const session = http2.connect(this.server, {
         settings: {initialWindowSize: ANSWER_BYTES},
         createConnection: () => secured(socket, this.server, trust),
       });
+      this.#sessions.set(socket, session);
+      socket.once('close', () => this.#sessions.delete(socket));
       session.on('close', forget).on('goaway', () => {
         forget();
         session.close();

@@ -441,6 +441,41 @@ test('a connection that ends after GOAWAY leaves its successor in use, and close
   t.is(api.openConnections, 0);
 });
 
+test('after GOAWAY, too, a write without an answer takes its connection with it', async t => {
+  const api = await ApiServer.start(t);
+  const client = api.client();
+  api.expect('GET /w', watching({n: 1}));
+  const lines = client.lines('/w', never);
+  await lines.next();
+  api.expect('POST /a', silence);
+  await failure(t, client.request('POST', '/a', {body: {}, timeoutMs: 100}));
+  await api.goAway();
+  api.expect('GET /a', json({}));
+  await client.request('GET', '/a');
+  t.is(api.openConnections, 2);
+  client.abandonUnanswered();
+  await failure(t, lines.next());
+  await Promise.all([api.left(0), api.left(1)]);
+  api.expect('GET /b', json({}));
+  await client.request('GET', '/b');
+  t.is(api.connections, 3);
+});
+
+test('after GOAWAY, close ends a watch on the connection that was left', async t => {
+  const api = await ApiServer.start(t);
+  const client = api.client();
+  api.expect('GET /w', watching({n: 1}));
+  const lines = client.lines('/w', never);
+  await lines.next();
+  await api.goAway();
+  api.expect('GET /a', json({}));
+  await client.request('GET', '/a');
+  const end = lines.next();
+  await client.close();
+  t.true((await end).done);
+  await Promise.all([api.left(0), api.left(1)]);
+});
+
 test('answer 401 makes the next request ask for credentials anew', async t => {
   const api = await ApiServer.start(t);
   const sent = [
