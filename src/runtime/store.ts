@@ -16,6 +16,8 @@ export class Store<R extends Row> {
   readonly #onChange: (change: Change<R>) => void;
   /** Keys that we wrote and that the watch has not delivered yet, at the version of the write. */
   readonly #written = new Map<string, string>();
+  /** Changes whose listener threw, by their keys. */
+  readonly #untold = new Map<string, Change<R>>();
   /** The version up to which the watch has delivered everything. */
   #seen = '0';
   #ready = false;
@@ -60,13 +62,13 @@ export class Store<R extends Row> {
   replace(rows: Map<string, R>, resourceVersion: string): void {
     for (const [key, version] of this.#written)
       if (!isNewer(version, resourceVersion)) this.#written.delete(key);
-    for (const row of [...this.#rows.values()]) {
+    const gone = [...this.#untold.values()].flatMap(({type, row}) => (type === 'deleted' ? row : []));
+    for (const row of [...this.#rows.values(), ...gone])
       if (!rows.has(row.key) && !this.#written.has(row.key)) this.#delete(row);
-    }
     // Also an older version: after a restore of etcd the list is right and the cache is not.
     for (const row of rows.values()) {
-      if (!this.#written.has(row.key) && this.#rows.get(row.key)?.resourceVersion !== row.resourceVersion)
-        this.#set(row);
+      const isKnown = this.#rows.get(row.key)?.resourceVersion === row.resourceVersion;
+      if (!this.#written.has(row.key) && (!isKnown || this.#untold.has(row.key))) this.#set(row);
     }
     this.#seen = resourceVersion;
     this.#ready = true;
@@ -124,13 +126,27 @@ export class Store<R extends Row> {
   }
 
   #set(row: R): void {
-    const previous = this.#rows.get(row.key);
+    const previous = this.#lastTold(row.key);
     this.#rows.set(row.key, row);
-    this.#onChange({type: previous ? 'modified' : 'added', row, previous});
+    this.#tell({type: previous ? 'modified' : 'added', row, previous});
   }
 
   #delete(row: R): void {
     this.#rows.delete(row.key);
-    this.#onChange({type: 'deleted', row});
+    this.#tell({type: 'deleted', row});
+  }
+
+  #lastTold(key: string): R | undefined {
+    const untold = this.#untold.get(key);
+    if (!untold) return this.#rows.get(key);
+    return untold.type === 'deleted' ? untold.row : untold.previous;
+  }
+
+  /** What threw is told once more, by the next list; a fault that stays must not keep the rest from being told for ever. */
+  #tell(change: Change<R>): void {
+    const {key} = change.row;
+    if (!this.#untold.delete(key)) this.#untold.set(key, change);
+    this.#onChange(change);
+    this.#untold.delete(key);
   }
 }

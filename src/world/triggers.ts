@@ -9,7 +9,7 @@ import type {SystemRules} from '../core/naming/system-rules.ts';
 import {leaseOfAccess} from '../core/plan/access.ts';
 import type {Change} from '../runtime/store.ts';
 import {bucketsBeside} from './buckets.ts';
-import {isHeartbeat, sameLabels, sameWorkload} from './changes.ts';
+import {isHeartbeat, sameNamespace, sameWorkload} from './changes.ts';
 import type {NodesNeeded} from './heartbeats.ts';
 import {INJECTION_CONFLICT} from './in-force.ts';
 import type {NamespaceRow, PolicyRow, RegistryRow, WorkloadRow} from './project.ts';
@@ -99,11 +99,15 @@ export class Triggers {
     this.candidatesKnown();
   }
 
-  /** Looks at each Lease with candidates, and at each whose holder the API server chooses. */
   candidatesKnown(): void {
-    for (const lease of this.#world.candidates.leases()) this.#enqueue(`candidates/${lease}`);
-    for (const {key, strategy} of this.#world.leases.values())
-      if (strategy !== undefined) this.#enqueue(`candidates/${key}`);
+    for (const lease of this.#withCandidates(this.#world.leases.values()))
+      this.#enqueue(`candidates/${lease}`);
+  }
+
+  /** The keys of all Leases with candidates, and of those of these whose holder the API server chooses. */
+  #withCandidates(leases: Iterable<LeaseView>): Set<string> {
+    const chosen = [...leases].filter(({strategy}) => strategy !== undefined);
+    return this.#world.candidates.leases().union(new Set(chosen.map(({key}) => key)));
   }
 
   nodeChanged(name: string): void {
@@ -197,15 +201,18 @@ export class Triggers {
 
   namespaceChanged(change: Change<NamespaceRow>): void {
     const {row} = change;
-    if (change.type === 'modified' && change.previous?.terminating === row.terminating) {
-      if (sameLabels(change.previous.labels, row.labels)) return;
-    }
+    if (change.type === 'modified' && change.previous && sameNamespace(change.previous, row)) return;
     for (const source of this.#world.sources.values()) {
       for (const workload of source.store.values()) {
         if (workload.namespace === row.key) this.#claim(workload, false);
       }
     }
     for (const lease of this.#world.leaseIndex.inNamespace(row.key)) this.#enqueue(`lease/${lease}`);
+    const leases = [...this.#world.leaseIndex.inNamespace(row.key)].flatMap(
+      key => this.#world.leases.get(key) ?? [],
+    );
+    for (const lease of this.#withCandidates(leases))
+      if (namespaceOf(lease) === row.key) this.#enqueue(`candidates/${lease}`);
     for (const {workload} of this.#world.claims.inNamespace(row.key))
       this.#enqueue(`workload/${workload.id}`);
     this.#wantRegistry(row.key);

@@ -194,7 +194,8 @@ test('a fault of who is told of a change is a problem, and what it missed is lis
   const api = await ApiServer.start(t);
   api.expect(LIST, list(10));
   api.expect(watchFrom(10), watching(added('a', 11), added('b', 12)));
-  api.expect(LIST, list(20, [object('a', 11), object('b', 12), object('c', 13)]));
+  // It throws again, and is not asked a third time.
+  for (let i = 0; i < 2; i++) api.expect(LIST, list(20, [object('a', 11), object('b', 12), object('c', 13)]));
   const again = api.expect(watchFrom(20), watching());
   const end = new AbortController();
   t.teardown(() => end.abort());
@@ -213,7 +214,8 @@ test('a fault of who is told of a change is a problem, and what it missed is lis
   const running = informer.run();
   await again.received;
   t.deepEqual([...store.values()].map(({key}) => key).sort(), ['shop/a', 'shop/b', 'shop/c']);
-  t.deepEqual(problems, [undefined, `TAKE ${PATH}: undefined is not a function`, undefined]);
+  const fault = `TAKE ${PATH}: undefined is not a function`;
+  t.deepEqual(problems, [undefined, fault, fault, undefined]);
   end.abort();
   await running;
 });

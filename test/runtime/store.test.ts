@@ -84,6 +84,61 @@ test('what vanished is told as deleted after a relist, what is unchanged is not 
   t.deepEqual(contents(), ['new@9', 'other@8', 'same@2']);
 });
 
+/** A store whose listener throws as long as it is told to, and what it was told. */
+function faulty() {
+  const told: Change<Note>[] = [];
+  const fault = {throws: true};
+  const store = new Store<Note>(change => {
+    told.push(change);
+    if (fault.throws) throw new TypeError('a fault');
+  });
+  return {store, told, fault};
+}
+const [first, second] = [row('a', '1'), row('a', '2')];
+
+test('a change whose listener threw is told again by the next list, with what was there before', t => {
+  const {store, told, fault} = faulty();
+  fault.throws = false;
+  store.put(first);
+  fault.throws = true;
+  t.throws(() => store.put(second), {instanceOf: TypeError});
+  fault.throws = false;
+  told.length = 0;
+  store.replace(list(second), '5');
+  store.replace(list(second), '6');
+  t.deepEqual(told, [{type: 'modified', row: second, previous: first}]);
+});
+
+test('so are what came and what went, and what came back', t => {
+  const {store, told, fault} = faulty();
+  const [b, again] = [row('b', '2'), row('c', '9')];
+  t.throws(() => store.put(first));
+  fault.throws = false;
+  store.put(b);
+  store.put(row('c', '3'));
+  fault.throws = true;
+  t.throws(() => store.delete('b', '4'));
+  t.throws(() => store.delete('c', '5'));
+  fault.throws = false;
+  told.length = 0;
+  store.replace(list(first, again), '10');
+  t.deepEqual(told, [
+    {type: 'deleted', row: b},
+    {type: 'added', row: first, previous: undefined},
+    {type: 'modified', row: again, previous: row('c', '3')},
+  ]);
+});
+
+test('a listener that throws again keeps the others from being told no longer', t => {
+  const {store, told} = faulty();
+  t.throws(() => store.put(first));
+  t.throws(() => store.replace(list(first), '5'));
+  t.is(told.length, 2);
+  t.notThrows(() => store.replace(list(first), '6'));
+  t.is(told.length, 2);
+  t.true(store.ready);
+});
+
 test('what we wrote is there before the watch delivers it, and is not told twice', t => {
   const {store, changes} = observed();
   store.replace(list(row('a', '1')), '5');

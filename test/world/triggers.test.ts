@@ -24,6 +24,7 @@ function world(...leases: LeaseView[]) {
   made.leases.replace(new Map(leases.map(each => [each.key, each])), '1');
   return {
     world: made,
+    wanted,
     wantedBy: (change: () => void) => {
       wanted.length = 0;
       change();
@@ -37,6 +38,24 @@ const old = ['00-of-03', '01-of-03', '02-of-03'].map(name => bucket(name).heldBy
 const [first, second] = [bucket('00-of-02').heldBy('a'), bucket('01-of-02').heldBy('b')];
 const oldKeys = old.map(each => `lease/${each.key}`);
 const newer = (each: ReturnType<typeof lease>) => each.with({resourceVersion: '200'});
+
+test('when a namespace is labelled otherwise, the candidates there are looked at for the policies that govern it now', t => {
+  const chosen = lease().named('chosen').with({strategy: 'OldestEmulationVersion'});
+  const others = [lease().named('plain'), chosen.in('bank')];
+  const {world: of, wanted} = world(chosen, ...others);
+  const candidate = {name: 'c', uid: 'c', pingTime: undefined, renewTime: undefined, changedAtMs: 0};
+  const standing = (namespace: string) => {
+    const key = `${namespace}/c`;
+    return [key, {...candidate, key, resourceVersion: '1', namespace, leaseName: 'gone'}] as const;
+  };
+  of.candidates.store.replace(new Map([standing('shop'), standing('bank')]), '1');
+  wanted.length = 0;
+  of.namespaces.put({key: 'shop', resourceVersion: '2', labels: {team: 'a'}, terminating: false});
+  t.deepEqual(
+    wanted.filter(each => each.startsWith('candidates/')),
+    ['candidates/shop/gone', 'candidates/shop/chosen'],
+  );
+});
 
 test('when a set of buckets becomes complete, those of the other sets are looked at again', t => {
   const {world: of, wantedBy} = world(...old, first, bucket('00-of-01').in('bank'), lease().named('other'));
