@@ -21,6 +21,7 @@ export type Judgement = Pick<Plan, 'findings' | 'states' | 'garbage'>;
 export class PolicyTally {
   readonly classes = new Map<LeaseClass, Map<Lifetime, number>>();
   readonly reasons = new Map<FindingReason, number>();
+  /** By the key under which each was found, its reason and its object. */
   readonly findings = new Map<string, StatusFinding>();
   /** What was judged garbage, by the key of the Lease. */
   readonly garbage = new Map<string, Garbage>();
@@ -45,7 +46,8 @@ export class PolicyTally {
   }
 }
 
-const idOf = ({reason, about}: Finding) => `${reason} ${refText(about)}`;
+/** Of a finding that was made under this key; what two Leases show of one object are two. */
+const idOf = (key: string, {reason, about}: Finding) => `${key} ${reason} ${refText(about)}`;
 
 export class Ledger {
   readonly #entries = new Map<string, Judgement>();
@@ -143,16 +145,16 @@ export class Ledger {
     const kept = new Map<string, StatusFinding | undefined>();
     for (const old of before?.findings ?? []) {
       const {findings} = this.tally(old.policy);
-      kept.set(`${old.policy} ${idOf(old)}`, findings.get(idOf(old)));
-      findings.delete(idOf(old));
+      kept.set(`${old.policy} ${idOf(key, old)}`, findings.get(idOf(key, old)));
+      findings.delete(idOf(key, old));
     }
     return findings.filter(finding => {
       const tally = this.tally(touched(changed, finding.policy));
       tally.reasons.set(finding.reason, (tally.reasons.get(finding.reason) ?? 0) + 1);
-      const known = kept.get(`${finding.policy} ${idOf(finding)}`)?.since ?? this.#since(finding);
+      const known = kept.get(`${finding.policy} ${idOf(key, finding)}`)?.since ?? this.#since(finding);
       const since = known ?? new Date(wallMs).toISOString().replace(/\.\d+Z$/, 'Z');
       const {reason, message, about} = finding;
-      tally.findings.set(idOf(finding), {reason, object: refText(about), message, since});
+      tally.findings.set(idOf(key, finding), {reason, object: refText(about), message, since});
       return known === undefined;
     });
   }
@@ -189,7 +191,7 @@ function same(a: Judgement | undefined, b: Judgement): boolean {
   const text = ({findings, states = [], garbage = []}: Judgement) =>
     JSON.stringify([
       states,
-      findings.map(each => [each.policy, idOf(each), each.message]),
+      findings.map(each => [each.policy, idOf('', each), each.message]),
       garbage.map(each => each.dueAtMs),
     ]);
   return a !== undefined && text(a) === text(b);

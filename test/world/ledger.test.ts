@@ -133,6 +133,23 @@ test('one fault under two policies is a finding of both', t => {
   t.deepEqual([sums.tally('payments').findings.size, sums.tally('billing').findings.size], [1, 1]);
 });
 
+test('one fault of one object at two Leases is two findings, and one of them when the other has gone', t => {
+  const sums = ledger();
+  const [first, second] = [
+    finding('ContestedLease', 'api', 'at a'),
+    finding('ContestedLease', 'api', 'at b'),
+  ];
+  sums.record('lease/a', {findings: [first]}, now.wallMs);
+  t.deepEqual(sums.record('lease/b', {findings: [second]}, now.wallMs).fresh, [second]);
+  const {findings, reasons} = sums.tally('payments');
+  t.deepEqual([findings.size, reasons.get('ContestedLease')], [2, 2]);
+  sums.record('lease/b', NONE, now.wallMs);
+  t.deepEqual(
+    [...findings.values()].map(({message}) => message),
+    ['at a'],
+  );
+});
+
 test('findings are counted by reason, and those that leave a subject without a Lease together', t => {
   const sums = ledger();
   const found = (
