@@ -318,8 +318,11 @@ class Pair {
       onPrevented: () => {},
     };
     const options = {client, term: this.#term, identity: 'leader', isInForce: () => true, ...told};
-    const error = await apply([write], options).catch((thrown: unknown) => thrown);
-    if (error !== undefined && !(error instanceof TermEndedError)) throw error;
+    try {
+      for (const failure of await apply([write], options)) throw failure;
+    } catch (error) {
+      if (!(error instanceof TermEndedError)) throw error;
+    }
     return this.#sent > before ? 'sent' : 'kept';
   }
 

@@ -198,6 +198,33 @@ export const OF_DANGER: readonly Mutation[] = [
     test: [APPLY, 'collectLease: no delete is sent when the term ends during the live reads'],
   },
   {
+    effect: 'a Lease is opened though another could not be kept closed',
+    file: 'src/runtime/apply.ts',
+    line: "if (action.type === 'writeRecord' && action.purpose !== 'open') return false;",
+    replacement: "if (action.type === 'writeRecord') return false;",
+    test: [APPLY, 'no Lease is opened when another could not be kept closed: renew'],
+  },
+  {
+    effect: 'a refusal to one policy keeps the Leases of another from being renewed',
+    file: 'src/runtime/apply.ts',
+    line: 'if (policy !== undefined && other !== undefined && policy !== other) return false;',
+    replacement: '',
+    test: [
+      APPLY,
+      'a policy that is refused keeps nothing of another from being done, and each failure is told',
+    ],
+  },
+  {
+    effect: 'the wait for a connection does not count for the end of a term',
+    file: 'src/runtime/client.ts',
+    line: 'limit(stream, leftMs(), ',
+    replacement: 'limit(stream, timeoutMs, ',
+    test: [
+      'test/runtime/client.test.ts',
+      'the limit counts from the beginning: what the connection took the answer may not take again',
+    ],
+  },
+  {
     effect: 'the answer to a write is awaited for longer than the term lasts',
     file: 'src/runtime/write.ts',
     line: 'Math.min(WRITE_TIMEOUT_MS, Math.max(1, term.leftMs))',
