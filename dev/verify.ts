@@ -39,6 +39,7 @@ const SUITES: readonly Check[] = [
       'test/world/**',
       'test/controllers/**',
       'test/runtime/**',
+      'test/telemetry/**',
       'test/cli/**',
       'test/trust/**',
       'test/*.test.ts',

@@ -22,7 +22,7 @@ import type {Logger} from './telemetry/log.ts';
 import {Metrics} from './telemetry/metrics.ts';
 import {PRODUCT_VERSION} from './version.ts';
 import {watchBase} from './world/base-watches.ts';
-import {metricSources} from './world/sources.ts';
+import {metricSources} from './world/metric-sources.ts';
 import {collectionPath, type WatchRequest} from './world/watch-request.ts';
 import {type Counted, World} from './world/world.ts';
 

@@ -2,7 +2,7 @@
 import {REGISTRY_NAME} from '../api/objects.ts';
 import type {Claim} from '../core/naming/claims.ts';
 import type {Now} from '../core/now.ts';
-import type {ClaimView} from '../core/plan/claim-view.ts';
+import type {ClaimView} from '../core/plan/claim-plan.ts';
 import {planWorkload, type WorkloadObservation} from '../core/plan/workload.ts';
 import {AdoptionConflict} from '../errors.ts';
 import type {World} from '../world/world.ts';

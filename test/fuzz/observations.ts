@@ -16,7 +16,7 @@ import type {AccessObservation} from '../../src/core/plan/access.ts';
 import type {Garbage} from '../../src/core/plan/action.ts';
 import type {AdmissionObservation} from '../../src/core/plan/admission.ts';
 import type {CandidatesObservation, CandidateView} from '../../src/core/plan/candidates.ts';
-import type {ClaimView} from '../../src/core/plan/claim-view.ts';
+import type {ClaimView} from '../../src/core/plan/claim-plan.ts';
 import type {CollectionObservation} from '../../src/core/plan/collection.ts';
 import type {ComponentLease, ComponentsObservation} from '../../src/core/plan/components.ts';
 import type {HeartbeatObservation, NodeView} from '../../src/core/plan/heartbeat.ts';

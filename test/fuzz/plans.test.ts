@@ -5,7 +5,7 @@ import {accessActions} from '../../src/core/plan/access.ts';
 import type {Action, Garbage} from '../../src/core/plan/action.ts';
 import {planAdmission} from '../../src/core/plan/admission.ts';
 import {planCandidates} from '../../src/core/plan/candidates.ts';
-import type {ClaimView} from '../../src/core/plan/claim-view.ts';
+import type {ClaimView} from '../../src/core/plan/claim-plan.ts';
 import {type CollectionObservation, planCollection} from '../../src/core/plan/collection.ts';
 import {planComponents} from '../../src/core/plan/components.ts';
 import {planHeartbeat} from '../../src/core/plan/heartbeat.ts';

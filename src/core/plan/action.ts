@@ -12,6 +12,7 @@ import type {Rules} from '../naming/rules.ts';
 /** A version of a Lease: a write that carries it fails when anybody else has written since. */
 export type LeaseVersion = {namespace: string; name: string; uid: string; resourceVersion: string};
 
+/** The version that is in the caches. */
 export function versionOf({namespace, name, uid, resourceVersion}: LeaseView): LeaseVersion {
   return {namespace, name, uid, resourceVersion};
 }

@@ -2,7 +2,7 @@
 import {GROUP, LABELS} from '../../api/objects.ts';
 import {isManaged, type LeaseView} from '../lease/lifetime.ts';
 import {type LabelLease, leaseAnnotations, leaseLabels} from './action.ts';
-import {type ClaimView, event, type Part} from './claim-view.ts';
+import {type ClaimView, event, type Part} from './claim-plan.ts';
 
 /** Adopts a Lease that has the right name, or mends labels of ours that differ. */
 export function planLabels(view: ClaimView, lease: LeaseView): Part {

@@ -1,7 +1,4 @@
-/**
- * The hand-over from an old name to a new one: no candidate leads by the one beside one of the other, as each name is
- * held by us while the other may be led by.
- */
+/** The hand-over from an old name to a new one: while one may be led by, we hold the other, where it is ours. */
 import {
   holding,
   isHeldByOthers,
@@ -14,7 +11,7 @@ import {formatMicroTime, parseMicroTime} from '../lease/microtime.ts';
 import type {Rules} from '../naming/rules.ts';
 import type {Now} from '../now.ts';
 import {type Action, type LeaseRecord, versionOf} from './action.ts';
-import {type ClaimView, joined, type Part} from './claim-view.ts';
+import {type ClaimView, joined, type Part} from './claim-plan.ts';
 
 /** Keeps the name closed while an old one is held, and opens it when none is. */
 export function planHold(view: ClaimView, lease: LeaseView, now: Now): Part {
@@ -63,6 +60,7 @@ function planRenewal(view: ClaimView, lease: LeaseView, held: boolean, now: Now)
   return {actions: [write('renew', view, lease, record)], requeueAfterMs: renewEveryMs(view.rules)};
 }
 
+/** The record that keeps a new name closed while this old one is held. */
 export const closedBy = (held: LeaseView, rules: Rules, now: Now, transitions: number) =>
   heldRecord(renameHolder(held.name), rules, now, transitions);
 

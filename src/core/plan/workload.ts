@@ -7,7 +7,7 @@ import type {Workload} from '../naming/claims.ts';
 import type {Now} from '../now.ts';
 import {type Action, leaseAnnotations, leaseLabels, type Plan, sooner} from './action.ts';
 import {isToBeAdopted, planLabels} from './adoption.ts';
-import {type ClaimView, event, finding, joined} from './claim-view.ts';
+import {type ClaimView, event, finding, joined} from './claim-plan.ts';
 import {closedBy, planHold, planSeals, renewEveryMs} from './handover.ts';
 
 export type WorkloadObservation = {
@@ -15,6 +15,7 @@ export type WorkloadObservation = {
   readonly claims: readonly ClaimView[];
 };
 
+/** What all claims of a workload need: independent of each other, as each is of a policy of its own. */
 export function planWorkload({workload, claims}: WorkloadObservation, now: Now): Plan {
   if (!workload || workload.terminating) return {actions: [], findings: []};
   const plans = claims.map(view => planClaim(view, now));

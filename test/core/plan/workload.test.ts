@@ -2,7 +2,7 @@
 import test from 'ava';
 import fc from 'fast-check';
 import type {LeaseView} from '../../../src/core/lease/lifetime.ts';
-import type {ClaimView} from '../../../src/core/plan/claim-view.ts';
+import type {ClaimView} from '../../../src/core/plan/claim-plan.ts';
 import {planWorkload, type WorkloadObservation} from '../../../src/core/plan/workload.ts';
 import {ago, lease, micro, now, only, policy, steps, workload} from '../../support/builders.ts';
 

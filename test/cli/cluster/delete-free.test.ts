@@ -1,7 +1,7 @@
 /** A Lease of the operator's own is deleted in the version in which nobody holds it, or not at all. */
 import test from 'ava';
-import {deleteFree} from '../../src/cli/cluster/things.ts';
-import {ApiServer, json, refusal} from '../support/api-server.ts';
+import {deleteFree} from '../../../src/cli/cluster/things.ts';
+import {ApiServer, json, refusal} from '../../support/api-server.ts';
 
 const PATH = '/apis/coordination.k8s.io/v1/namespaces/leasepolicy-system/leases/all-1';
 const THING = {

@@ -1,10 +1,11 @@
-/** What is known of one claim of a workload, and what a part of its plan is. */
+/** What the plans of the claims of a workload are made from, and of. */
 import {type Finding, type FindingReason, workloadRef} from '../lease/finding.ts';
 import type {LeaseView} from '../lease/lifetime.ts';
 import type {Claim} from '../naming/claims.ts';
 import type {Rules} from '../naming/rules.ts';
 import {type Action, sooner} from './action.ts';
 
+/** What is known of one claim: of the wish of a workload, under a policy, for a Lease. */
 export type ClaimView = {
   readonly claim: Claim;
   readonly rules: Rules;
@@ -30,10 +31,12 @@ export const joined = (parts: readonly Part[]): Part => ({
   requeueAfterMs: parts.map(part => part.requeueAfterMs).reduce(sooner, undefined),
 });
 
+/** What is wrong with the claim, told of its workload. */
 export function finding({claim}: ClaimView, reason: FindingReason, message: string): Finding {
   return {policy: claim.policy, reason, about: workloadRef(claim.workload), message};
 }
 
+/** What was done for the claim, told of its workload. */
 export const event = ({claim}: ClaimView, reason: string, message: string): Action => ({
   type: 'emitEvent',
   policy: claim.policy,

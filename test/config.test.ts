@@ -5,14 +5,14 @@ import {tmpdir} from 'node:os';
 import path from 'node:path';
 import {promisify} from 'node:util';
 import test, {type ExecutionContext} from 'ava';
-import {loadConfig, ownLeaseName, PRODUCT_VERSION, parseConfig} from '../../src/config.ts';
-import {KNOWN} from '../../src/core/lease/catalogue.ts';
-import {CLASSES, classify} from '../../src/core/lease/classify.ts';
-import type {LeaseView} from '../../src/core/lease/lifetime.ts';
-import {UsageError} from '../../src/errors.ts';
-import {lease} from '../support/builders.ts';
+import {loadConfig, ownLeaseName, PRODUCT_VERSION, parseConfig} from '../src/config.ts';
+import {KNOWN} from '../src/core/lease/catalogue.ts';
+import {CLASSES, classify} from '../src/core/lease/classify.ts';
+import type {LeaseView} from '../src/core/lease/lifetime.ts';
+import {UsageError} from '../src/errors.ts';
+import {lease} from './support/builders.ts';
 
-const CONFIG = new URL('../../src/config.ts', import.meta.url).href;
+const CONFIG = new URL('../src/config.ts', import.meta.url).href;
 
 /** What another process makes of these flags and variables: its config as JSON, or its message, and what it printed. */
 async function inProcess(argv: string[], env: Record<string, string> = {}) {
@@ -231,7 +231,7 @@ test('LEASEPOLICY_CATALOGUE names the file too', async t => {
 });
 
 test('the example in the documentation is taken, and does what it says', async t => {
-  const page = await readFile(new URL('../../docs/classes.md', import.meta.url), 'utf8');
+  const page = await readFile(new URL('../docs/classes.md', import.meta.url), 'utf8');
   const [, example = ''] = /```yaml\n([\s\S]*?)```/.exec(page) ?? [];
   const config = await loadConfig(['--catalogue', await catalogueFile(t, example)]);
   const classOf = (each: LeaseView) => classify(each, config?.catalogue ?? KNOWN, false).class;
@@ -242,7 +242,7 @@ test('the example in the documentation is taken, and does what it says', async t
 });
 
 test('the documentation tells every class', async t => {
-  const page = await readFile(new URL('../../docs/classes.md', import.meta.url), 'utf8');
+  const page = await readFile(new URL('../docs/classes.md', import.meta.url), 'utf8');
   for (const each of CLASSES) t.true(page.includes(`| \`${each}\` |`), each);
 });
 

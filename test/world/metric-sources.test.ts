@@ -1,8 +1,8 @@
 /** What the metrics read from the caches. */
 import test from 'ava';
 import {WorkQueue} from '../../src/runtime/queue.ts';
+import {metricSources} from '../../src/world/metric-sources.ts';
 import type {PolicyRow} from '../../src/world/project.ts';
-import {metricSources} from '../../src/world/sources.ts';
 import {World} from '../../src/world/world.ts';
 import {ago, idleWorld, lease, now, policy, systemPolicy} from '../support/builders.ts';
 
