@@ -5,11 +5,13 @@
 import {type Config, loadConfig} from './config.ts';
 import {messageOf, UsageError} from './errors.ts';
 import {LeasePolicyOperator} from './operator.ts';
+import {skipMissingKubeconfigs} from './runtime/kubeconfig-files.ts';
 import {createLogger, type Logger} from './telemetry/log.ts';
 
 /** The framework reads the kubeconfig as it is made. */
 function newOperator(config: Config, log: Logger): LeasePolicyOperator {
   try {
+    skipMissingKubeconfigs();
     return new LeasePolicyOperator(config, log);
   } catch (error) {
     if (error instanceof UsageError) throw error;

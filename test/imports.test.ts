@@ -25,7 +25,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   'cli/reports': ['cli/files', 'cli/terminal', 'core', 'core/lint', 'version'],
   'cli/files': ['cli/terminal', 'api', 'core', 'core/*', 'errors', 'rehearsal'],
   'cli/terminal': ['core', 'core/lease', 'errors', 'rehearsal', 'runtime'],
-  'operator-process': ['config', 'errors', 'operator', 'telemetry'],
+  'operator-process': ['config', 'errors', 'operator', 'runtime', 'telemetry'],
   operator: ['api', 'config', 'controllers', 'errors', 'runtime', 'telemetry', 'version', 'world'],
   election: ['errors', 'runtime'],
   naming: ['api', 'core/manifest', 'core/naming'],

@@ -24,8 +24,12 @@ export function productOf(text: string): Product {
 
 export async function removeLeasesOf(uninstalling: Uninstalling, product: Product): Promise<void> {
   const {client, flags, streams} = uninstalling;
-  await demandGone(uninstalling, product);
+  const isServed = await demandGone(uninstalling, product);
   const watched = await leasesOf(client, product);
+  if (watched.length === 0 && !isServed) {
+    const what = `${sentenceOfNone(product)}, and the API server knows no kind ${product.kind}`;
+    throw new Failure('NotFound', what, 'write the kind as kubectl api-resources does');
+  }
   if (watched.length === 0) return tell(uninstalling, [], product);
   const rights = watched.flatMap(({view: {namespace, name}}) =>
     ['get', 'delete'].map(verb => ({
@@ -54,16 +58,19 @@ export async function removeLeasesOf(uninstalling: Uninstalling, product: Produc
   tell(uninstalling, verdicts, product);
 }
 
-/** A workload that lives has a right to its Lease, and the operator would make it anew. */
+/**
+ * A workload that lives has a right to its Lease, and the operator would make it anew. Returns whether its kind is
+ * served, which that of a product need not be any more.
+ */
 async function demandGone(
   {client, resources}: Uninstalling,
   {kind, namespace, name}: Product,
-): Promise<void> {
+): Promise<boolean> {
   const resource = (await resources.listable()).find(
     each => each.namespaced && meansKind(kind, each) && each.group !== 'coordination.k8s.io',
   );
   const live = resource && (await readIfThere<KubeObject>(client, pathOf(resource, namespace, name)));
-  if (!live) return;
+  if (!live) return resource !== undefined;
   const what = `nothing was removed, as ${resource.kind} ${name} in namespace ${namespace} is there`;
   throw new Failure('Refused', what, 'delete it first, as its Pods elect their leader by its Lease');
 }
@@ -96,17 +103,19 @@ async function remove(client: ApiClient, watched: WatchedLease): Promise<Verdict
   }
 }
 
+const sentenceOfNone = ({namespace, kind, name}: Product) =>
+  `No Lease of ${kind} ${name} in namespace ${namespace} is there`;
+
 const lineOf = ({lease, namespace, because}: Verdict, done: string) =>
   `lease.coordination.k8s.io/${lease} in namespace ${namespace} ${because === undefined ? done : `stays: ${because}`}`;
 
 /** In JSON with the whole manifest of what was removed, so that kubectl apply can undo it. */
 function tell({flags, streams}: Uninstalling, verdicts: readonly Verdict[], product: Product): void {
-  const {namespace, kind, name} = product;
   if (flags.output === 'json') {
     const [removed, kept] = [verdicts.filter(each => !each.because), verdicts.filter(each => each.because)];
     streams.stdout.write(jsonText({[flags.print ? 'wouldRemove' : 'removed']: removed, kept}));
   } else if (verdicts.length === 0) {
-    streams.stderr.write(`No Lease of ${kind} ${name} in namespace ${namespace} is there.\n`);
+    streams.stderr.write(`${sentenceOfNone(product)}.\n`);
   }
   if (flags.output === 'json') return;
   const done = flags.print ? 'would be removed' : 'removed';

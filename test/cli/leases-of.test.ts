@@ -44,11 +44,40 @@ function expectFound(server: ApiServer): void {
     );
 }
 
-async function removeLeases(t: ExecutionContext, server: ApiServer, ...flags: string[]) {
+const removeLeases = (t: ExecutionContext, server: ApiServer, ...flags: string[]) =>
+  removeLeasesOf(t, server, 'shop/deployment/api', ...flags);
+
+async function removeLeasesOf(t: ExecutionContext, server: ApiServer, workload: string, ...flags: string[]) {
   const kubeconfig = await writeKubeconfig(t, server.url);
-  const args = ['uninstall', '--yes', '--leases-of', 'shop/deployment/api', ...flags];
-  return call([...args, `--kubeconfig=${kubeconfig}`]);
+  return call(['uninstall', '--yes', '--leases-of', workload, ...flags, `--kubeconfig=${kubeconfig}`]);
 }
+
+test('a kind that is misspelt is not taken for one without Leases', async t => {
+  const server = await serverWith(t);
+  server.expect(`GET ${LEASES}/leases`, json({metadata: {}, items: [OLD]}));
+  const {code, stderr} = await removeLeasesOf(t, server, 'shop/deploymnet/api');
+  t.is(code, 1);
+  t.is(
+    stderr,
+    'leasepolicy: No Lease of deploymnet api in namespace shop is there, and the API server knows no kind deploymnet: write the kind as kubectl api-resources does\n',
+  );
+});
+
+test('a kind that went with its product is looked for all the same', async t => {
+  const server = await serverWith(t);
+  const {metadata, spec} = OLD;
+  const annotations = {'leasepolicy.dev/subject': 'Widget/api'};
+  server.expect(
+    `GET ${LEASES}/leases`,
+    json({metadata: {}, items: [{metadata: {...metadata, annotations}, spec}]}),
+  );
+  for (const _ of ['get', 'delete'])
+    server.expect(
+      'POST /apis/authorization.k8s.io/v1/selfsubjectaccessreviews',
+      json({status: {allowed: false}}),
+    );
+  t.regex((await removeLeasesOf(t, server, 'shop/widget/api')).stderr, /may not .*leases/);
+});
 
 test('while the workload is there, none of its Leases is even looked at', async t => {
   const server = await serverWith(t);

@@ -210,6 +210,11 @@ test('a selector that would orphan everything stops the collection and says how 
     /4 of 4 Leases would be deleted at once.*raise garbageCollection.maxPercent to go on/,
   );
   t.is((await stage.leases('shop')).length, 4);
+  const told = await eventually('the Event', async () => {
+    const events = await stage.kubectl(['events', '--for', 'leasepolicies/payments', '-n', 'default']);
+    return events.includes('CollectionStopped') && events;
+  });
+  t.regex(told, /Warning +CollectionStopped +LeasePolicy\/payments +4 of 4 Leases would be deleted at once/);
 
   await stage.apply(
     policy('payments', {...spec, subjects, garbageCollection: {...collection, maxPercent: 100}}),

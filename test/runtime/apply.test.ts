@@ -16,6 +16,7 @@ import {ApiServer, json, refusal, silence} from '../support/api-server.ts';
 const LEASES = '/apis/coordination.k8s.io/v1/namespaces/shop/leases';
 const LEASE = `${LEASES}/payments-14c2529eb4`;
 const REGISTRIES = '/apis/leasepolicy.dev/v1alpha1/namespaces/shop/leaseregistries';
+const STATUS = '/apis/leasepolicy.dev/v1alpha1/leasepolicies/payments/status';
 const DEPLOYMENT = '/apis/apps/v1/namespaces/shop/deployments/api';
 const MANAGER = 'fieldManager=leasepolicy';
 
@@ -319,7 +320,7 @@ test('a registry is created, patched and deleted by its one name', async t => {
 
 test('a status is merged into the status alone, at the version that was judged', async t => {
   const api = await ApiServer.start(t);
-  const path = `PATCH /apis/leasepolicy.dev/v1alpha1/leasepolicies/payments/status?${MANAGER}`;
+  const path = `PATCH ${STATUS}?${MANAGER}`;
   const guarded = api.expect(path, json({metadata: {name: 'payments'}}));
   const free = api.expect(path, json({metadata: {name: 'payments'}}));
   const {options, told} = writer(api);
@@ -890,6 +891,23 @@ for (const purpose of ['close', 'renew', 'seal'] as const) {
     t.is(api.requests.length, 1);
   });
 }
+
+test('nothing is deleted that is not in the budget of status yet', async t => {
+  const api = await ApiServer.start(t);
+  api.expect(`PATCH ${STATUS}`, refusal(409, 'Conflict'));
+  const {options, told} = writer(api);
+  t.true((await refused(t, [writeStatus, patchRegistry, collectLease, collectLease], options)).isConflict);
+  t.deepEqual([told.done, told.collected, api.requests.length], [[], [], 1]);
+});
+
+test('nothing is deleted whose counter is not kept yet', async t => {
+  const api = await ApiServer.start(t);
+  api.expect(`PATCH ${STATUS}`, json({metadata: {name: 'payments'}}));
+  api.expect(`PATCH ${REGISTRIES}/leases`, refusal(403, 'Forbidden'));
+  const {options, told} = writer(api);
+  t.is((await refused(t, [writeStatus, patchRegistry, collectLease], options)).status, 403);
+  t.deepEqual([told.done, told.collected], [['writeStatus'], []]);
+});
 
 test('a fencing counter is kept also where the registry is gone', async t => {
   const api = await ApiServer.start(t);

@@ -2,6 +2,7 @@
 import type {KubeObject} from '../../api/objects.ts';
 import {ApiError, messageOf, UsageError} from '../../errors.ts';
 import {ApiClient} from '../../runtime/client.ts';
+import {skipMissingKubeconfigs} from '../../runtime/kubeconfig-files.ts';
 import {PRODUCT_VERSION} from '../../version.ts';
 import {Failure} from '../terminal/failure.ts';
 import type {ClusterFlags} from '../terminal/options.ts';
@@ -59,6 +60,7 @@ async function load(file: string | undefined) {
   const {KubeConfig} = await import('@kubernetes/client-node');
   const config = new KubeConfig();
   try {
+    skipMissingKubeconfigs();
     if (file === undefined) config.loadFromDefault();
     else config.loadFromFile(file);
     return config;

@@ -2,11 +2,12 @@
 import {isDeepStrictEqual} from 'node:util';
 import type {Condition, LeasePolicyStatus, StatusFinding} from '../../api/leasepolicy.ts';
 import {GROUP, VERSION} from '../../api/objects.ts';
+import type {ObjectRef} from '../lease/finding.ts';
 import {LIFETIMES, type Lifetime} from '../lease/lifetime.ts';
 import {CONDITION_MOST, legible} from '../legible.ts';
 import type {Exemption, Rules} from '../naming/rules.ts';
 import type {Now} from '../now.ts';
-import {type Plan, sooner} from './action.ts';
+import {type Action, type Plan, sooner} from './action.ts';
 import type {Enforced} from './admission.ts';
 import type {ConditionType, ReasonOf} from './condition.ts';
 
@@ -50,8 +51,27 @@ export function planPolicy(observed: PolicyObservation, now: Now): Plan {
     isDeepStrictEqual(observed.status?.[key as keyof LeasePolicyStatus], value),
   );
   if (unchanged) return {actions: [], ...ending};
-  return {actions: [{type: 'writeStatus', policy: observed.policy, status}], ...ending};
+  const write: Action = {type: 'writeStatus', policy: observed.policy, status};
+  return {actions: [write, ...stopEvent(observed, status)], ...ending};
 }
+
+/** Told where status says it for the first time: nobody looks at a policy whose Leases should go by themselves. */
+function stopEvent(observed: PolicyObservation, status: OwnStatus): Action[] {
+  const {policy, stopped, uid} = observed;
+  const isStopped = (each: Pick<LeasePolicyStatus, 'conditions'> | undefined) =>
+    each?.conditions.some(({reason}) => reason === 'CollectionStopped') ?? false;
+  if (stopped === undefined || !isStopped(status) || isStopped(observed.status)) return [];
+  const [about, severity, reason] = [policyRef(policy, uid), 'Warning', 'CollectionStopped'] as const;
+  return [{type: 'emitEvent', policy, about, severity, reason, message: stopped}];
+}
+
+const policyRef = (name: string, uid: string): ObjectRef => ({
+  apiVersion: `${GROUP}/${VERSION}`,
+  kind: 'LeasePolicy',
+  namespace: '',
+  name,
+  uid,
+});
 
 /** How long before its end an exemption becomes a finding. */
 const WARNING_MS = 7 * 24 * 3600 * 1000;
@@ -74,9 +94,8 @@ function exemptionsEnding(
     return `${each.name} in ${each.namespace === '*' ? 'all namespaces' : each.namespace} until ${until} (${each.reason})`;
   });
   const message = `exemptions end within a week, and then these Leases need an allowed name: ${list.join('; ')}`;
-  const about = {apiVersion: `${GROUP}/${VERSION}`, kind: 'LeasePolicy', namespace: '', name: policy, uid};
   return {
-    findings: [{policy, reason: 'ExemptionEnding', about, message}],
+    findings: [{policy, reason: 'ExemptionEnding', about: policyRef(policy, uid), message}],
     requeueAfterMs: waits.reduce<number | undefined>(sooner, undefined),
   };
 }

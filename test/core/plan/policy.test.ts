@@ -44,6 +44,30 @@ function statusOf(given: Partial<PolicyObservation> = {}, at = now): LeasePolicy
   return write.status as LeasePolicyStatus;
 }
 
+test('an Event tells once that the collection is stopped', t => {
+  const stopped = '9 of 10 would go';
+  const {actions} = planPolicy(observation({stopped}), now);
+  t.deepEqual(actions[1], {
+    type: 'emitEvent',
+    policy: 'payments',
+    about: {
+      apiVersion: 'leasepolicy.dev/v1alpha1',
+      kind: 'LeasePolicy',
+      namespace: '',
+      name: 'payments',
+      uid: 'policy-uid',
+    },
+    severity: 'Warning',
+    reason: 'CollectionStopped',
+    message: stopped,
+  });
+  const events = (given: Partial<PolicyObservation>) =>
+    only(planPolicy(observation(given), now).actions, 'emitEvent').length;
+  t.is(events({stopped: '8 of 10 would go', status: statusOf({stopped})}), 0);
+  t.is(events({stopped: undefined, status: statusOf({stopped})}), 0);
+  t.is(events({stopped, status: statusOf()}), 1);
+});
+
 test('status tells all that was counted', t => {
   t.deepEqual(planPolicy(observation(), now).actions, [
     {
