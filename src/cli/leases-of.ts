@@ -27,7 +27,7 @@ export async function removeLeasesOf(uninstalling: Uninstalling, product: Produc
   const isServed = await demandGone(uninstalling, product);
   const watched = await leasesOf(client, product);
   if (watched.length === 0 && !isServed) {
-    const what = `${sentenceOfNone(product)}, and the API server knows no kind ${product.kind}`;
+    const what = `no ${leaseOf(product)} is there, and the API server knows no kind ${product.kind}`;
     throw new Failure('NotFound', what, 'write the kind as kubectl api-resources does');
   }
   if (watched.length === 0) return tell(uninstalling, [], product);
@@ -103,8 +103,7 @@ async function remove(client: ApiClient, watched: WatchedLease): Promise<Verdict
   }
 }
 
-const sentenceOfNone = ({namespace, kind, name}: Product) =>
-  `No Lease of ${kind} ${name} in namespace ${namespace} is there`;
+const leaseOf = ({namespace, kind, name}: Product) => `Lease of ${kind} ${name} in namespace ${namespace}`;
 
 const lineOf = ({lease, namespace, because}: Verdict, done: string) =>
   `lease.coordination.k8s.io/${lease} in namespace ${namespace} ${because === undefined ? done : `stays: ${because}`}`;
@@ -115,7 +114,7 @@ function tell({flags, streams}: Uninstalling, verdicts: readonly Verdict[], prod
     const [removed, kept] = [verdicts.filter(each => !each.because), verdicts.filter(each => each.because)];
     streams.stdout.write(jsonText({[flags.print ? 'wouldRemove' : 'removed']: removed, kept}));
   } else if (verdicts.length === 0) {
-    streams.stderr.write(`${sentenceOfNone(product)}.\n`);
+    streams.stderr.write(`No ${leaseOf(product)} is there.\n`);
   }
   if (flags.output === 'json') return;
   const done = flags.print ? 'would be removed' : 'removed';

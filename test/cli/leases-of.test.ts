@@ -59,7 +59,7 @@ test('a kind that is misspelt is not taken for one without Leases', async t => {
   t.is(code, 1);
   t.is(
     stderr,
-    'leasepolicy: No Lease of deploymnet api in namespace shop is there, and the API server knows no kind deploymnet: write the kind as kubectl api-resources does\n',
+    'leasepolicy: no Lease of deploymnet api in namespace shop is there, and the API server knows no kind deploymnet: write the kind as kubectl api-resources does\n',
   );
 });
 
