@@ -63,6 +63,8 @@ async function attempt(action: Action, options: WriterOptions): Promise<ApiError
  */
 function restsOn(action: Action, {failed, error}: Failure, {isInForce}: WriterOptions): boolean {
   if (action.type === 'writeRecord' && action.purpose !== 'open') return false; // to keep a Lease closed is never wrong
+  // The policy of what is deleted is a label on it, which anybody may have edited.
+  if (action.type === 'deleteObject' || failed.type === 'deleteObject') return true;
   const [policy, other] = [policyOf(action), policyOf(failed)];
   if (policy !== undefined && other !== undefined && policy !== other) return false;
   // That one turned out to be no garbage says nothing of the others, while the policy is as it was.
