@@ -424,6 +424,19 @@ test('of several objects one that is refused keeps only its binding from being m
   t.deepEqual(told.done, ['applyObject'], 'and nothing is removed that it was to replace');
 });
 
+test('nothing is removed after a refusal, whichever policy a label of it names', async t => {
+  const api = await ApiServer.start(t);
+  api.expect(`PATCH ${GRANT}?${MANAGER}`, refusal(422, 'Invalid'));
+  const {options, told} = writer(api);
+  const foreign = {...deleteObject, policy: 'edited'};
+  t.is((await refused(t, [{...applyObject, rendered: grant}, foreign], options)).status, 422);
+  t.is(api.requests.length, 1);
+  api.expect(`DELETE ${GRANT}`, refusal(403, 'Forbidden'));
+  const role: DeleteObject = {...deleteObject, kind: 'Role', policy: 'payments'};
+  t.is((await refused(t, [foreign, role], options)).status, 403);
+  t.deepEqual(told.done, []);
+});
+
 test("a Role that is somebody else's is not bound", async t => {
   const api = await ApiServer.start(t);
   const role: Rendered = {...grant, kind: 'Role', name: 'leasepolicy-x', content: {rules: []}};
