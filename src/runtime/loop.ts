@@ -29,19 +29,19 @@ async function work({queue, signal, reconcile, onFailure}: LoopOptions): Promise
   for (;;) {
     const key = await queue.take(signal);
     if (key === undefined) return;
-    try {
-      const {failures, requeueAfterMs} = await reconcile(key);
-      if (failures.length === 0) {
-        queue.done(key, requeueAfterMs);
-        continue;
-      }
-      const atLeastMs = Math.max(...failures.map(({retryAfterMs = 0}) => retryAfterMs));
-      const retryInMs = queue.failed(key, {atLeastMs, atMostMs: requeueAfterMs});
-      for (const error of failures) onFailure(key, error, retryInMs);
-    } catch (error) {
+    const outcome = await reconcile(key).catch((error: unknown) => {
       const retryInMs = queue.failed(key);
       if (!(error instanceof TermEndedError)) throw error;
       onFailure(key, error, retryInMs);
+    });
+    if (!outcome) continue;
+    const {failures, requeueAfterMs} = outcome;
+    if (failures.length === 0) {
+      queue.done(key, requeueAfterMs);
+      continue;
     }
+    const atLeastMs = Math.max(...failures.map(({retryAfterMs = 0}) => retryAfterMs));
+    const retryInMs = queue.failed(key, {atLeastMs, atMostMs: requeueAfterMs});
+    for (const error of failures) onFailure(key, error, retryInMs);
   }
 }
