@@ -3,6 +3,8 @@ import {backoffMs} from './clock.ts';
 
 const BACKOFF_FIRST_MS = 50;
 const BACKOFF_MOST_MS = 60_000;
+/** A key that fails comes no sooner for its other work: a third of a second, as Leases last for one at least. */
+const OTHER_WORK_MS = 333;
 /** setTimeout can't wait longer. */
 const TIMER_MOST_MS = 2 ** 31 - 1;
 
@@ -94,7 +96,7 @@ export class WorkQueue {
     this.#failures.set(key, failures);
     this.#finish(key);
     const ownMs = backoffMs(failures, BACKOFF_FIRST_MS, BACKOFF_MOST_MS);
-    const waitMs = Math.max(atLeastMs, Math.min(ownMs, Math.max(BACKOFF_FIRST_MS, atMostMs)));
+    const waitMs = Math.max(atLeastMs, Math.min(ownMs, Math.max(OTHER_WORK_MS, atMostMs)));
     this.add(key, waitMs);
     return waitMs;
   }
