@@ -1,5 +1,5 @@
 /** Which files a list of kubeconfigs means. */
-import {existsSync} from 'node:fs';
+import {statSync} from 'node:fs';
 import path from 'node:path';
 
 /**
@@ -7,8 +7,18 @@ import path from 'node:path';
  * there the list stays as it is, so that whoever reads it says which.
  */
 export function withoutMissing(kubeconfigs: string): string {
-  const there = kubeconfigs.split(path.delimiter).filter(file => existsSync(file));
+  const there = kubeconfigs.split(path.delimiter).filter(file => file !== '' && !isMissing(file));
   return there.length > 0 ? there.join(path.delimiter) : kubeconfigs;
+}
+
+/** One that is only out of reach is not: without it another cluster would be asked, without a word. */
+function isMissing(file: string): boolean {
+  try {
+    statSync(file);
+    return false;
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'ENOENT';
+  }
 }
 
 /** For the library, which reads the variable itself. */

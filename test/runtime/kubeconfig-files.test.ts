@@ -13,6 +13,11 @@ test('files that are not there are skipped, and the order of the others stays', 
   t.is(withoutMissing(listed('/none', there, '', here, '/nothing')), listed(there, here));
 });
 
+test('one that can not be looked at is not taken for one that is not there: its cluster may be the one that is meant', t => {
+  const hidden = path.join(here, 'kubeconfig'); // ENOTDIR, as a folder without rights is none for root
+  t.is(withoutMissing(listed(hidden, there)), listed(hidden, there));
+});
+
 test('where none is there, the list stays for whoever says so', t => {
   t.is(withoutMissing('/none'), '/none');
   t.is(withoutMissing(listed('/none', '/nothing')), listed('/none', '/nothing'));
