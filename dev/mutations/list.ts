@@ -200,8 +200,8 @@ export const OF_DANGER: readonly Mutation[] = [
   {
     effect: 'a Lease is opened though another could not be kept closed',
     file: 'src/runtime/apply.ts',
-    line: "if (action.type === 'writeRecord' && action.purpose !== 'open') return false;",
-    replacement: "if (action.type === 'writeRecord') return false;",
+    line: "(action.type === 'writeRecord' && action.purpose !== 'open') ||",
+    replacement: "action.type === 'writeRecord' ||",
     test: [APPLY, 'no Lease is opened when another could not be kept closed: renew'],
   },
   {

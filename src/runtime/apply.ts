@@ -62,7 +62,7 @@ async function attempt(action: Action, options: WriterOptions): Promise<ApiError
  * what was before, and so does what is of no policy.
  */
 function restsOn(action: Action, {failed, error}: Failure, {isInForce}: WriterOptions): boolean {
-  if (action.type === 'writeRecord' && action.purpose !== 'open') return false; // to keep a Lease closed is never wrong
+  if (isAlwaysRight(action)) return false;
   // The policy of what is deleted is a label on it, which anybody may have edited.
   if (action.type === 'deleteObject' || failed.type === 'deleteObject') return true;
   const [policy, other] = [policyOf(action), policyOf(failed)];
@@ -75,6 +75,11 @@ function restsOn(action: Action, {failed, error}: Failure, {isInForce}: WriterOp
     return boundBy(action) === failed.rendered.name;
   return true;
 }
+
+/** To keep a Lease closed, and to mend the labels by which the API server protects it; neither opens nor deletes. */
+const isAlwaysRight = (action: Action) =>
+  (action.type === 'writeRecord' && action.purpose !== 'open') ||
+  (action.type === 'labelLease' && (action.purpose === 'overwrite' || action.purpose === 'label'));
 
 const policyOf = (action: Action) => ('policy' in action ? action.policy : undefined);
 

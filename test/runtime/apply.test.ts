@@ -879,6 +879,19 @@ test('a policy that is refused keeps nothing of another from being done, and eac
   t.deepEqual(told.events, [created]);
 });
 
+for (const purpose of ['overwrite', 'label'] as const) {
+  test(`labels by which the API server protects a Lease are mended, whatever is refused: ${purpose}`, async t => {
+    const api = await ApiServer.start(t);
+    api.expect(`PATCH ${LEASES}/payments-old`, refusal(403, 'Forbidden'));
+    api.expect(`PATCH ${LEASE}`, json(liveLease));
+    const {options, told} = writer(api);
+    const seal: Action = {...writeRecord, purpose: 'seal', lease: {...version, name: 'payments-old'}};
+    const actions = [seal, {...labelLease, purpose}, labelLease];
+    t.is((await refused(t, actions, options)).status, 403);
+    t.deepEqual(told.done, ['labelLease'], 'and nothing is adopted');
+  });
+}
+
 for (const purpose of ['close', 'renew', 'seal'] as const) {
   test(`whatever is refused, a Lease is kept closed: ${purpose}`, async t => {
     const api = await ApiServer.start(t);

@@ -21,8 +21,8 @@ export const isToBeAdopted = ({rules}: ClaimView, lease: LeaseView) => rules.lea
 type Texts = Record<string, string>;
 
 /**
- * What is the operator's alone is written in spite of anybody, and first: by its label the API server finds the Lease.
- * All but the origin, which says that the Lease is ours.
+ * What is the operator's alone is written in spite of anybody, and before the adoption: by its label the API server finds
+ * the Lease. All but the origin, which says that the Lease is ours.
  */
 function planForeign(view: ClaimView, lease: LeaseView, labels: Texts, annotations: Texts): Part {
   const {adopt} = view.rules.lease;
