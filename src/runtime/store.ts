@@ -67,8 +67,7 @@ export class Store<R extends Row> {
       if (!rows.has(row.key) && !this.#written.has(row.key)) this.#delete(row);
     // Also an older version: after a restore of etcd the list is right and the cache is not.
     for (const row of rows.values()) {
-      const isKnown = this.#rows.get(row.key)?.resourceVersion === row.resourceVersion;
-      if (!this.#written.has(row.key) && (!isKnown || this.#untold.has(row.key))) this.#set(row);
+      if (!this.#written.has(row.key) && !this.#isTold(row)) this.#set(row);
     }
     this.#seen = resourceVersion;
     this.#ready = true;
@@ -121,8 +120,13 @@ export class Store<R extends Row> {
 
   #put(row: R): void {
     const previous = this.#rows.get(row.key);
-    if (previous && !isNewer(row.resourceVersion, previous.resourceVersion)) return;
-    this.#set(row);
+    const isOlder = previous !== undefined && isNewer(previous.resourceVersion, row.resourceVersion);
+    if (!isOlder && !this.#isTold(row)) this.#set(row);
+  }
+
+  /** Whether this very version is here, and whoever is told of changes knows. */
+  #isTold({key, resourceVersion}: R): boolean {
+    return this.#rows.get(key)?.resourceVersion === resourceVersion && !this.#untold.has(key);
   }
 
   #set(row: R): void {
@@ -142,7 +146,7 @@ export class Store<R extends Row> {
     return untold.type === 'deleted' ? untold.row : untold.previous;
   }
 
-  /** What threw is told once more, by the next list; a fault that stays must not keep the rest from being told for ever. */
+  /** What threw is told once more, by the watch or the next list; a fault that stays must not keep the rest from being told for ever. */
   #tell(change: Change<R>): void {
     const {key} = change.row;
     if (!this.#untold.delete(key)) this.#untold.set(key, change);

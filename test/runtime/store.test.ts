@@ -129,6 +129,18 @@ test('so are what came and what went, and what came back', t => {
   ]);
 });
 
+test('what a listener missed at the answer to a write of ours it is told when the watch comes to it, and no older event', t => {
+  const {store, told, fault} = faulty();
+  t.throws(() => store.putWritten(second));
+  fault.throws = false;
+  told.length = 0;
+  store.put(first);
+  t.deepEqual(told, []);
+  store.put(second);
+  store.put(second);
+  t.deepEqual(told, [{type: 'added', row: second, previous: undefined}]);
+});
+
 test('a listener that throws again keeps the others from being told no longer', t => {
   const {store, told} = faulty();
   t.throws(() => store.put(first));
