@@ -99,15 +99,15 @@ export class Triggers {
     this.candidatesKnown();
   }
 
+  /** All candidates are listed: now one that is missing shows. */
   candidatesKnown(): void {
-    for (const lease of this.#withCandidates(this.#world.leases.values()))
-      this.#enqueue(`candidates/${lease}`);
+    this.#wantCandidates(this.#world.candidates.leases(), this.#world.leases.values());
   }
 
-  /** The keys of all Leases with candidates, and of those of these whose holder the API server chooses. */
-  #withCandidates(leases: Iterable<LeaseView>): Set<string> {
-    const chosen = [...leases].filter(({strategy}) => strategy !== undefined);
-    return this.#world.candidates.leases().union(new Set(chosen.map(({key}) => key)));
+  /** Looks at each Lease that has candidates, and at those of the others whose holder the API server chooses. */
+  #wantCandidates(withCandidates: Iterable<string>, others: Iterable<LeaseView>): void {
+    for (const lease of withCandidates) this.#enqueue(`candidates/${lease}`);
+    for (const {key, strategy} of others) if (strategy !== undefined) this.#enqueue(`candidates/${key}`);
   }
 
   nodeChanged(name: string): void {
@@ -207,12 +207,12 @@ export class Triggers {
         if (workload.namespace === row.key) this.#claim(workload, false);
       }
     }
-    for (const lease of this.#world.leaseIndex.inNamespace(row.key)) this.#enqueue(`lease/${lease}`);
-    const leases = [...this.#world.leaseIndex.inNamespace(row.key)].flatMap(
-      key => this.#world.leases.get(key) ?? [],
+    const leases = [...this.#world.leaseIndex.inNamespace(row.key)];
+    for (const lease of leases) this.#enqueue(`lease/${lease}`);
+    this.#wantCandidates(
+      [...this.#world.candidates.leases()].filter(lease => namespaceOf(lease) === row.key),
+      leases.flatMap(key => this.#world.leases.get(key) ?? []),
     );
-    for (const lease of this.#withCandidates(leases))
-      if (namespaceOf(lease) === row.key) this.#enqueue(`candidates/${lease}`);
     for (const {workload} of this.#world.claims.inNamespace(row.key))
       this.#enqueue(`workload/${workload.id}`);
     this.#wantRegistry(row.key);
