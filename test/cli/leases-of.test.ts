@@ -33,15 +33,17 @@ async function serverWith(t: ExecutionContext): Promise<ApiServer> {
   return server;
 }
 
+/** Whether one may get, and delete, the Lease. */
+function expectReviews(server: ApiServer, ...answers: readonly boolean[]): void {
+  const reviews = 'POST /apis/authorization.k8s.io/v1/selfsubjectaccessreviews';
+  for (const allowed of answers) server.expect(reviews, json({status: {allowed}}));
+}
+
 /** The product is gone, its one Lease is found, and nothing forbids to delete it. */
 function expectFound(server: ApiServer): void {
   server.expect(`GET ${DEPLOYMENT}`, refusal(404, 'NotFound'));
   server.expect(`GET ${LEASES}/leases`, json({metadata: {}, items: [OLD]}));
-  for (const _ of ['get', 'delete'])
-    server.expect(
-      'POST /apis/authorization.k8s.io/v1/selfsubjectaccessreviews',
-      json({status: {allowed: true}}),
-    );
+  expectReviews(server, true, true);
 }
 
 const removeLeases = (t: ExecutionContext, server: ApiServer, ...flags: string[]) =>
@@ -71,11 +73,7 @@ test('a kind that went with its product is looked for all the same', async t => 
     `GET ${LEASES}/leases`,
     json({metadata: {}, items: [{metadata: {...metadata, annotations}, spec}]}),
   );
-  for (const _ of ['get', 'delete'])
-    server.expect(
-      'POST /apis/authorization.k8s.io/v1/selfsubjectaccessreviews',
-      json({status: {allowed: false}}),
-    );
+  expectReviews(server, false, false);
   t.regex((await removeLeasesOf(t, server, 'shop/widget/api')).stderr, /may not .*leases/);
 });
 
@@ -142,9 +140,7 @@ test('without the right to delete nothing is done', async t => {
   const server = await serverWith(t);
   server.expect(`GET ${DEPLOYMENT}`, refusal(404, 'NotFound'));
   server.expect(`GET ${LEASES}/leases`, json({metadata: {}, items: [OLD]}));
-  const reviews = '/apis/authorization.k8s.io/v1/selfsubjectaccessreviews';
-  server.expect(`POST ${reviews}`, json({status: {allowed: true}}));
-  server.expect(`POST ${reviews}`, json({status: {allowed: false}}));
+  expectReviews(server, true, false);
   const {code, stderr} = await removeLeases(t, server);
   t.is(code, 1);
   t.regex(stderr, /nothing was changed, as you may not delete leases\.coordination\.k8s\.io: ask/);

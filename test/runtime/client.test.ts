@@ -408,12 +408,18 @@ test('a watch that its reader leaves is closed', async t => {
   await exchange.closed();
 });
 
-test('after GOAWAY the next request takes a new connection, and what is under way is answered', async t => {
-  const api = await ApiServer.start(t);
-  const client = api.client();
+/** A watch that has told one thing, which keeps its connection open. */
+async function watchOn(api: ApiServer, client: ApiClient) {
   const watch = api.expect('GET /w', watching({n: 1}));
   const lines = client.lines('/w', never);
   await lines.next();
+  return {watch, lines};
+}
+
+test('after GOAWAY the next request takes a new connection, and what is under way is answered', async t => {
+  const api = await ApiServer.start(t);
+  const client = api.client();
+  const {watch, lines} = await watchOn(api, client);
   await api.goAway();
   const next = api.expect('GET /a', json({}));
   await client.request('GET', '/a');
@@ -427,9 +433,7 @@ test('after GOAWAY the next request takes a new connection, and what is under wa
 test('a connection that ends after GOAWAY leaves its successor in use, and close ends both', async t => {
   const api = await ApiServer.start(t);
   const client = api.client();
-  const watch = api.expect('GET /w', watching({n: 1}));
-  const lines = client.lines('/w', never);
-  await lines.next();
+  const {watch, lines} = await watchOn(api, client);
   await api.goAway();
   api.expect('GET /a', json({}));
   await client.request('GET', '/a');
@@ -447,9 +451,7 @@ test('a connection that ends after GOAWAY leaves its successor in use, and close
 test('after GOAWAY, too, a write without an answer takes its connection with it', async t => {
   const api = await ApiServer.start(t);
   const client = api.client();
-  api.expect('GET /w', watching({n: 1}));
-  const lines = client.lines('/w', never);
-  await lines.next();
+  const {lines} = await watchOn(api, client);
   api.expect('POST /a', silence);
   await failure(t, client.request('POST', '/a', {body: {}, timeoutMs: LIMIT_MS}));
   await api.goAway();
@@ -467,9 +469,7 @@ test('after GOAWAY, too, a write without an answer takes its connection with it'
 test('after GOAWAY, close ends a watch on the connection that was left', async t => {
   const api = await ApiServer.start(t);
   const client = api.client();
-  api.expect('GET /w', watching({n: 1}));
-  const lines = client.lines('/w', never);
-  await lines.next();
+  const {lines} = await watchOn(api, client);
   await api.goAway();
   api.expect('GET /a', json({}));
   await client.request('GET', '/a');

@@ -18,6 +18,15 @@ const refused: Acceptance = {
 
 const inForce: Enforced = {status: 'True', reason: 'InForce', message: 'the API server checks names: Audit'};
 
+/** What its Events are about. */
+const ABOUT = {
+  apiVersion: 'leasepolicy.dev/v1alpha1',
+  kind: 'LeasePolicy',
+  namespace: '',
+  name: 'payments',
+  uid: 'policy-uid',
+};
+
 const observation = (given: Partial<PolicyObservation> = {}): PolicyObservation => ({
   policy: 'payments',
   generation: 2,
@@ -50,13 +59,7 @@ test('an Event tells once that the collection is stopped', t => {
   t.deepEqual(actions[1], {
     type: 'emitEvent',
     policy: 'payments',
-    about: {
-      apiVersion: 'leasepolicy.dev/v1alpha1',
-      kind: 'LeasePolicy',
-      namespace: '',
-      name: 'payments',
-      uid: 'policy-uid',
-    },
+    about: ABOUT,
     severity: 'Warning',
     reason: 'CollectionStopped',
     message: stopped,
@@ -358,13 +361,7 @@ test('the message is the same all week, and about the policy', t => {
   t.like(findings(now)[0], {
     policy: 'payments',
     reason: 'ExemptionEnding',
-    about: {
-      apiVersion: 'leasepolicy.dev/v1alpha1',
-      kind: 'LeasePolicy',
-      namespace: '',
-      name: 'payments',
-      uid: 'policy-uid',
-    },
+    about: ABOUT,
   });
 });
 
