@@ -28,9 +28,10 @@ import {MANAGER, type WriterOptions, withinTerm, write} from './write.ts';
 const leasesPath = (namespace: string) => `/apis/coordination.k8s.io/v1/namespaces/${namespace}/leases`;
 const registriesPath = (namespace: string) =>
   `/apis/${GROUP}/${VERSION}/namespaces/${namespace}/leaseregistries`;
+
 /**
  * Carries out the actions in their order, but for those that rest on one that failed. Returns what failed (a conflict
- * means: look again). Throws TermEndedError.
+ * means: look again). Throws TermEndedError, and what failed before is told nobody then: whoever leads next meets it.
  */
 export async function apply(actions: readonly Action[], options: WriterOptions): Promise<ApiError[]> {
   const failures: Failure[] = [];

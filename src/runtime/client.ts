@@ -24,7 +24,10 @@ export type RequestOptions = {
   guard?: () => void;
   /** Stands behind the user agent, so that the API server's audit log has it. */
   remark?: string;
-  /** How long it may take, from the wait for a connection up to the last byte of the answer. */
+  /**
+   * How long it may take, from the wait for a connection up to the last byte of the answer. That wait is not cut short;
+   * what has a connection too late is not sent.
+   */
   timeoutMs?: number;
   /** Beyond this the answer is given up with AnswerTooLarge. */
   maxBytes?: number;

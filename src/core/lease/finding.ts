@@ -1,4 +1,5 @@
 /** Findings: what is wrong with a Lease or a subject, from a closed set. */
+import {GROUP, VERSION} from '../../api/objects.ts';
 import {escaped, legible, MESSAGE_MOST} from '../legible.ts';
 import type {Workload} from '../naming/claims.ts';
 
@@ -61,6 +62,15 @@ export const leaseRef = ({
   apiVersion: 'coordination.k8s.io/v1',
   kind: 'Lease',
   namespace,
+  name,
+  uid,
+});
+
+/** A reference to a policy. */
+export const policyRef = (name: string, uid: string): ObjectRef => ({
+  apiVersion: `${GROUP}/${VERSION}`,
+  kind: 'LeasePolicy',
+  namespace: '',
   name,
   uid,
 });

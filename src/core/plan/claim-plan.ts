@@ -1,4 +1,4 @@
-/** What the plans of the claims of a workload are made from, and of. */
+/** The view of a claim that its plan rests on, and the parts, findings and Events that its plan is put together from. */
 import {type Finding, type FindingReason, workloadRef} from '../lease/finding.ts';
 import type {LeaseView} from '../lease/lifetime.ts';
 import type {Claim} from '../naming/claims.ts';

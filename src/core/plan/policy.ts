@@ -1,8 +1,7 @@
 /** Computes a policy's status from what the other plans found, and writes it only when it differs. */
 import {isDeepStrictEqual} from 'node:util';
 import type {Condition, LeasePolicyStatus, StatusFinding} from '../../api/leasepolicy.ts';
-import {GROUP, VERSION} from '../../api/objects.ts';
-import type {ObjectRef} from '../lease/finding.ts';
+import {policyRef} from '../lease/finding.ts';
 import {LIFETIMES, type Lifetime} from '../lease/lifetime.ts';
 import {CONDITION_MOST, legible} from '../legible.ts';
 import type {Exemption, Rules} from '../naming/rules.ts';
@@ -55,7 +54,7 @@ export function planPolicy(observed: PolicyObservation, now: Now): Plan {
   return {actions: [write, ...stopEvent(observed, status)], ...ending};
 }
 
-/** Told where status says it for the first time: nobody looks at a policy whose Leases should go by themselves. */
+/** Told when status begins to say it: nobody looks at a policy whose Leases should go by themselves. */
 function stopEvent(observed: PolicyObservation, status: OwnStatus): Action[] {
   const {policy, stopped, uid} = observed;
   const isStopped = (each: Pick<LeasePolicyStatus, 'conditions'> | undefined) =>
@@ -64,14 +63,6 @@ function stopEvent(observed: PolicyObservation, status: OwnStatus): Action[] {
   const [about, severity, reason] = [policyRef(policy, uid), 'Warning', 'CollectionStopped'] as const;
   return [{type: 'emitEvent', policy, about, severity, reason, message: stopped}];
 }
-
-const policyRef = (name: string, uid: string): ObjectRef => ({
-  apiVersion: `${GROUP}/${VERSION}`,
-  kind: 'LeasePolicy',
-  namespace: '',
-  name,
-  uid,
-});
 
 /** How long before its end an exemption becomes a finding. */
 const WARNING_MS = 7 * 24 * 3600 * 1000;
