@@ -512,6 +512,9 @@ test('a Lease of others gets no mark and no finding of an orphan', t => {
 
 // What may never be
 
+/** So many that a wrong line is met for certain: 1,000 cases had missed one in every twelve runs or so. */
+const numRuns = 10_000;
+
 const anyText = fc.constantFrom(
   undefined,
   'junk',
@@ -549,7 +552,7 @@ test('what is held or not understood is never garbage', t => {
     anyObservation,
     (view, given) => !isTaken(view) || !plan(view, given).garbage,
   );
-  t.notThrows(() => fc.assert(property, {numRuns: 1000}));
+  t.notThrows(() => fc.assert(property, {numRuns}));
 });
 
 test('no garbage of a hand-over is taken while another old name is held', t => {
@@ -565,7 +568,7 @@ test('no garbage is due before one of its own durations has passed under our eye
       !garbage || isHeldByUs(view) || garbage.dueAtMs >= view.changedAtMs + (view.durationSeconds ?? 0) * 1000
     );
   });
-  t.notThrows(() => fc.assert(property, {numRuns: 1000}));
+  t.notThrows(() => fc.assert(property, {numRuns}));
 });
 
 test('what is claimed, or may be, is never garbage and never marked', t => {
@@ -573,7 +576,7 @@ test('what is claimed, or may be, is never garbage and never marked', t => {
     const {garbage, actions} = plan(view, given);
     return (!given.claim && given.subjectsKnown) || (!garbage && actions.length === 0);
   });
-  t.notThrows(() => fc.assert(property, {numRuns: 1000}));
+  t.notThrows(() => fc.assert(property, {numRuns}));
 });
 
 test('no verdict on a Lease writes its record or deletes it', t => {
