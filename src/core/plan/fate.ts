@@ -2,6 +2,7 @@
 import type {LeasePolicySpec} from '../../api/leasepolicy.ts';
 import {LABELS} from '../../api/objects.ts';
 import {isManaged, type LeaseView, type Lifetime} from '../lease/lifetime.ts';
+import {parseMicroTime} from '../lease/microtime.ts';
 import {excerpt} from '../legible.ts';
 import type {Now} from '../now.ts';
 import type {Garbage} from './action.ts';
@@ -43,33 +44,27 @@ export type Fate = {
 };
 
 export function fateOf(question: FateQuestion, now: Now): Fate {
+  const {lease, garbage} = question;
   const kept = question.system ? systemKept(question, question.system) : workloadKept(question);
-  if (kept !== undefined) return {what: 'kept', because: kept};
+  if (kept !== undefined || !garbage) return {what: 'kept', because: kept ?? 'nobody has given it up'};
   const because = reasonOf(question);
   if (question.stopped !== undefined) return {what: 'stopped', because: question.stopped};
   const wallOf = (monotonicMs: number) => now.wallMs + monotonicMs - now.monotonicMs;
-  const {lease} = question;
-  const dueMs = dueAtMs(question, now);
   const lastsMs = (lease.durationSeconds ?? 0) * 1000;
-  const unseenMs = lease.changedAtMs + (lease.holder === '' ? 0 : lastsMs) + waitMs(question);
+  const unseenMs = lease.changedAtMs + (lease.holder === '' ? 0 : lastsMs) + waitMs(question, garbage);
   return {
     what: 'deleted',
     because,
-    dueWallMs: wallOf(dueMs),
-    notBeforeWallMs: wallOf(Math.max(dueMs, unseenMs)),
+    dueWallMs: wallOf(garbage.dueAtMs),
+    notBeforeWallMs: wallOf(Math.max(garbage.dueAtMs, unseenMs)),
   };
 }
 
-/** One that is not marked yet is marked first, and the ttl counts from then. */
-function dueAtMs({garbage, observed}: FateQuestion, now: Now): number {
-  if (garbage) return garbage.dueAtMs;
-  return now.monotonicMs + (observed?.rules?.collection.ttlSeconds ?? 0) * 1000;
-}
-
-/** What passes under the eyes of an operator beside the duration of the Lease. */
-function waitMs({garbage, lease, heard, observed}: FateQuestion): number {
-  if (observed && isManaged(lease)) return garbage ? 0 : (observed.rules?.collection.ttlSeconds ?? 0) * 1000;
-  return garbage ? garbage.dueAtMs - heard.changedAtMs : 0;
+/** What passes under the eyes of an operator beside the duration of the Lease: the ttl of one that is marked counts on. */
+function waitMs({lease, heard, observed}: FateQuestion, garbage: Garbage): number {
+  if (!observed || !isManaged(lease)) return garbage.dueAtMs - heard.changedAtMs;
+  if (parseMicroTime(lease.orphanedSince) !== undefined) return 0;
+  return (observed.rules?.collection.ttlSeconds ?? 0) * 1000;
 }
 
 function reasonOf({lease, observed, system}: FateQuestion): string {
@@ -127,8 +122,9 @@ function keptByPolicy({lease}: FateQuestion, observed: LeaseObservation): string
   return exemptUntilMs === undefined ? undefined : 'its name is exempt';
 }
 
-function keptByRecord({lease, state, garbage}: FateQuestion, observed: LeaseObservation): string | undefined {
+function keptByRecord({lease, state}: FateQuestion, observed: LeaseObservation): string | undefined {
   const {rules, classification, check, handingOver, isSuperseded} = observed;
+  if (lease.terminating) return 'it was deleted already, and is there as long as its finalizers are';
   if (state === 'held') {
     const ttl = rules?.collection.ttlSeconds;
     return `${excerpt(lease.holder)} renews it; when that ends it is deleted after ${ttl} seconds`;
@@ -139,5 +135,5 @@ function keptByRecord({lease, state, garbage}: FateQuestion, observed: LeaseObse
   if (handingOver) return 'another old name of its subject is still held';
   if (classification.class === 'leader-election-bucket' && !isSuperseded)
     return 'its set of buckets is in use';
-  return garbage || state === 'orphaned' ? undefined : 'nobody has given it up';
+  return undefined;
 }

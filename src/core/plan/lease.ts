@@ -143,10 +143,13 @@ function orphanFinding(
   return report(`nobody holds Lease ${lease.name} and it is no longer the name of ${subject}: ${fate}`);
 }
 
+const markedAtMs = (lease: LeaseView) => parseMicroTime(lease.orphanedSince);
+
 /** Keeps the start of the ttl on the Lease itself, where people see it and the next leader finds it. */
 function orphanMark(rules: Rules, lease: LeaseView, state: Lifetime, now: Now): Action | undefined {
   const orphaned = state === 'orphaned';
-  if (orphaned === (lease.orphanedSince !== undefined) || lease.subject === undefined) return undefined;
+  const isRight = orphaned ? markedAtMs(lease) !== undefined : lease.orphanedSince === undefined;
+  if (isRight || lease.subject === undefined) return undefined;
   const {namespace, name, uid} = lease;
   return {
     type: 'labelLease',
@@ -212,8 +215,9 @@ function unrenewedUntilMs(lease: LeaseView): number {
  * what a holder wrote while we did not look can only lengthen the wait.
  */
 function managedTtlEndsMs(rules: Rules, lease: LeaseView, state: Lifetime, now: Now): number | undefined {
-  const marked = parseMicroTime(lease.orphanedSince);
-  if (state !== 'orphaned' || marked === undefined || lease.subject === undefined) return undefined;
+  if (state !== 'orphaned' || lease.subject === undefined) return undefined;
+  // What is about to be marked counts for maxPercent already: else a part could go while the rest waits for its mark.
+  const marked = markedAtMs(lease) ?? now.wallMs;
   // Our own renewals of a seal do not lengthen it; acquireTime is when the hand-over ended.
   const last = parseMicroTime(isHeldByUs(lease) ? lease.acquireTime : lease.renewTime) ?? 0;
   // A mark that is older than the Lease came with a manifest that somebody has applied again.

@@ -87,6 +87,11 @@ for (const [what, asked, because] of [
     'its subject is of no kind of its policy, so nobody can tell whether it is gone',
   ],
   [
+    'only its finalizers keep it',
+    question(made().with({terminating: true}).orphaned(ago(9999))),
+    'it was deleted already, and is there as long as its finalizers are',
+  ],
+  [
     'an old name is handed over',
     question(made().orphaned(ago(9999)), {handingOver: true}),
     'another old name of its subject is still held',
@@ -137,11 +142,16 @@ test('one that is due at once still gets its own duration under the eyes of who 
   t.is(fate.notBeforeWallMs, now.wallMs + 15_000);
 });
 
-test('one that is not marked yet gets the whole ttl from its mark', t => {
-  const fate = fateOf(question(silent(7200)), now);
-  t.is(fate.dueWallMs, now.wallMs + 3600_000);
-  t.is(fate.notBeforeWallMs, now.wallMs + 15_000 + 3600_000);
-});
+for (const [what, orphanedSince] of [
+  ['is not marked yet', undefined],
+  ['bears a mark that is no time', 'long ago'],
+] as const) {
+  test(`one that ${what} gets the whole ttl from its mark`, t => {
+    const fate = fateOf(question(silent(7200).with({orphanedSince})), now);
+    t.is(fate.dueWallMs, now.wallMs + 3600_000);
+    t.is(fate.notBeforeWallMs, now.wallMs + 15_000 + 3600_000);
+  });
+}
 
 test('one of others gets the whole ttl under the eyes of who starts now', t => {
   const view = lease()

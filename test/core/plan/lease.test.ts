@@ -265,6 +265,11 @@ test('a mark stays as it is', t => {
   t.deepEqual(plan(lease().made().released().orphaned(ago(60))).actions, []);
 });
 
+test('a mark that is no time is written anew', t => {
+  const {actions} = plan(lease().made().released().with({orphanedSince: 'long ago'}));
+  t.deepEqual(steps(actions), ['markOrphaned']);
+});
+
 test('a marked Lease that somebody took loses its mark', t => {
   const {actions} = plan(lease().made().heldBy(POD).orphaned(ago(60)));
   t.deepEqual(steps(actions), ['reclaim']);
@@ -342,8 +347,8 @@ const DUE: Due[] = [
   ['that was marked just a ttl ago', orphan.orphaned(ago(3600)), 0],
   ['that was marked two ttls ago', orphan.orphaned(ago(7200)), -3600],
   ['whose mark is in the future', orphan.orphaned(ahead(7200)), 3600],
-  ['that has no mark yet', orphan, undefined],
-  ['whose mark is no time', orphan.with({orphanedSince: 'long ago'}), undefined],
+  ['that is about to be marked', orphan, 3600],
+  ['whose mark is no time', orphan.with({orphanedSince: 'long ago'}), 3600],
   [
     'that was never held',
     lease().made().orphaned(ago(7200)).with({changedAtMs: 0, durationSeconds: undefined}),
