@@ -16,7 +16,8 @@ export const workloadController: Controller<WorkloadObservation> = {
   },
   plan: planWorkload,
   ended(id, error, world) {
-    if (error instanceof AdoptionConflict) world.notAdopted.set(id, {lease: error.lease, why: error.why});
+    if (error instanceof AdoptionConflict)
+      world.notAdopted.set(id, new Map(world.notAdopted.get(id)).set(error.lease, error.why));
     else if (!error) world.notAdopted.delete(id);
   },
 };
@@ -27,7 +28,6 @@ function claimView(claim: Claim, world: World, now: Now): ClaimView | undefined 
   const key = claim.leaseKey;
   const bound = world.leaseIndex.ofSubject(claim.policy, claim.leaseNamespace, claim.subject);
   const registry = world.registries.get(`${claim.leaseNamespace}/${REGISTRY_NAME}`);
-  const refused = world.notAdopted.get(claim.workload.id);
   const name = 'name' in claim.result ? claim.result.name : '';
   return {
     claim,
@@ -39,7 +39,7 @@ function claimView(claim: Claim, world: World, now: Now): ClaimView | undefined 
       .flatMap(other => world.lease(other, now.monotonicMs) ?? []),
     namespace: namespaceState(claim, world),
     retiredTransitions: registry?.spec.retired[name]?.transitions ?? 0,
-    notAdopted: refused?.lease === key ? refused?.why : undefined,
+    notAdopted: key === undefined ? undefined : world.notAdopted.get(claim.workload.id)?.get(key),
   };
 }
 

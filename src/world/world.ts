@@ -70,8 +70,8 @@ export class World {
   );
   /** Why a policy's collection waits for a human. */
   readonly stopped = new Map<string, string>();
-  /** By the id of a workload, its Lease that could not be adopted, and why. */
-  readonly notAdopted = new Map<string, {lease: string; why: string}>();
+  /** By the id of a workload, why its Leases could not be adopted, by their keys. */
+  readonly notAdopted = new Map<string, ReadonlyMap<string, string>>();
   readonly rendered: RenderedObjects;
   readonly enforcement = new Enforcement(policy => this.triggers.status([policy]));
   /** The user that the API server takes us for. */

@@ -9,21 +9,33 @@ import {idleWorld, lease, now, policy, workload} from '../support/builders.ts';
 const ID = 'deployments.apps/shop/api';
 const KEY = 'shop/payments-14c2529eb4';
 
-/** The world of one Deployment, and of a Lease under its name that is not ours. */
-function worldWithStranger(): World {
+/** The world of one Deployment, and of a Lease under each of its names that is not ours. */
+function worldWithStranger(...policies: ReturnType<typeof policy>[]): World {
   const kinds = {
     get: () => ({state: 'served', plural: 'deployments', group: 'apps', version: 'v1'}) as const,
   };
   const world = new World({...idleWorld, kinds});
   const namespace: NamespaceRow = {key: 'shop', resourceVersion: '1', labels: {}, terminating: false};
   world.namespaces.replace(new Map([['shop', namespace]]), '1');
-  const {name: key, spec} = policy();
-  const [uid, resourceVersion, generation, terminating, status] = ['p', '1', 1, false, undefined];
-  const row: PolicyRow = {key, uid, resourceVersion, generation, terminating, spec, status};
-  world.policies.replace(new Map([[key, row]]), '1');
+  const [resourceVersion, generation, terminating, status] = ['1', 1, false, undefined];
+  const rows = [policy(), ...policies].map(
+    ({name: key, spec}): PolicyRow => ({
+      key,
+      uid: key,
+      resourceVersion,
+      generation,
+      terminating,
+      spec,
+      status,
+    }),
+  );
+  world.policies.replace(new Map(rows.map(row => [row.key, row])), '1');
   const api: WorkloadRow = {...workload('api'), key: 'shop/api', resourceVersion: '1'};
   for (const source of world.sources.values()) source.store.replace(new Map([['shop/api', api]]), '1');
-  world.leases.replace(new Map([[KEY, lease()]]), '1');
+  const leases = world.claims
+    .of(ID)
+    .flatMap(claim => ('name' in claim.result ? lease().named(claim.result.name) : []));
+  world.leases.replace(new Map(leases.map(each => [each.key, each])), '1');
   return world;
 }
 
@@ -41,6 +53,22 @@ test('a conflict of adoption is a finding from the second try on, until one succ
   t.regex(found, /^AdoptionConflict: Lease payments-14c2529eb4 is not adopted: a label is that of "helm";/);
   workloadController.ended?.(ID, undefined, world);
   t.deepEqual(findings(world), []);
+});
+
+test('the conflicts of two policies are both told', t => {
+  const world = worldWithStranger(policy('billing').prefixed('billing'));
+  for (const name of ['payments', 'billing'])
+    workloadController.ended?.(
+      ID,
+      new AdoptionConflict(`shop/${name}-14c2529eb4`, 'a label', refusal),
+      world,
+    );
+  t.deepEqual(
+    findings(world)
+      .map(text => text.slice(0, text.indexOf(' is ')))
+      .sort(),
+    ['AdoptionConflict: Lease billing-14c2529eb4', 'AdoptionConflict: Lease payments-14c2529eb4'],
+  );
 });
 
 test('any other refusal, or that of another Lease, is no finding', t => {
