@@ -120,7 +120,7 @@ export class LeaderElection {
       }
     } finally {
       await this.#elector.release().catch(error => this.#onProblem(error as Error));
-      await this.#client.close();
+      this.#client.close();
     }
   }
 

@@ -96,7 +96,7 @@ export class LeasePolicyOperator extends framework.default {
       this.#end.abort();
       await Promise.all([events, ...this.#informers]);
       await http.close();
-      await this.#client.close();
+      this.#client.close();
       this.#log.info('stopped');
     }
   }

@@ -24,10 +24,7 @@ export type RequestOptions = {
   guard?: () => void;
   /** Stands behind the user agent, so that the API server's audit log has it. */
   remark?: string;
-  /**
-   * How long it may take, from the wait for a connection up to the last byte of the answer. That wait is not cut short;
-   * what has a connection too late is not sent.
-   */
+  /** How long it may take, from the wait for a connection up to the last byte of the answer. */
   timeoutMs?: number;
   /** Beyond this the answer is given up with AnswerTooLarge. */
   maxBytes?: number;
@@ -37,7 +34,7 @@ export type RequestOptions = {
 
 export type WatchOptions = {
   accept?: string | undefined;
-  /** Within how many milliseconds the server must answer, and must have ended the watch. */
+  /** Within how many milliseconds there must be a connection, and then an answer, and the server must have ended the watch. */
   limits?: {answerMs?: number; endMs: number};
 };
 
@@ -79,14 +76,10 @@ export class ApiClient {
     let isSent = false;
     try {
       const {timeoutMs = REQUEST_TIMEOUT_MS} = options;
-      const leftMs = () => startMs + timeoutMs - performance.now();
-      const guard = () => {
-        options.guard?.();
-        if (leftMs() <= 0) throw new Error(`no connection within ${timeoutMs} ms`);
-      };
-      const answer = await this.#open(method, path, {...options, guard}, stream => {
+      const answer = await this.#open(method, path, {...options, timeoutMs}, stream => {
         isSent = true;
-        limit(stream, leftMs(), `no answer within ${timeoutMs} ms`);
+        const leftMs = startMs + timeoutMs - performance.now();
+        limit(stream, leftMs, `no answer within ${timeoutMs} ms`);
       });
       options.onHeaders?.(answer.headers);
       const text = await readText(answer.stream, options.maxBytes, `${method} ${path}`);
@@ -108,7 +101,8 @@ export class ApiClient {
     {accept, limits}: WatchOptions = {},
   ): AsyncGenerator<string, void> {
     const startMs = performance.now();
-    const options = {signal, ...(accept === undefined ? {} : {accept})};
+    const timeoutMs = limits?.answerMs ?? WATCH_ANSWER_MS;
+    const options = {signal, timeoutMs, ...(accept === undefined ? {} : {accept})};
     let status = 0;
     try {
       const answer = await this.#open('GET', path, options, stream => limitWatch(stream, limits));
@@ -131,21 +125,18 @@ export class ApiClient {
     this.#unanswered = false;
   }
 
-  close(): Promise<void> {
-    return this.#connection.close();
+  close(): void {
+    this.#connection.close();
   }
 
   async #open(
     method: string,
     path: string,
-    options: RequestOptions,
+    options: RequestOptions & {timeoutMs: number},
     limited: (stream: ClientHttp2Stream) => void,
   ): Promise<Answer> {
     options.signal?.throwIfAborted();
-    const [session, authorization] = await Promise.all([
-      this.#connection.session(),
-      this.#connection.headers(),
-    ]);
+    const [session, authorization] = await this.#connection.ready(options.timeoutMs, options.signal);
     options.signal?.throwIfAborted();
     options.guard?.();
     const body = options.body === undefined ? undefined : JSON.stringify(options.body);

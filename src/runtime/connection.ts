@@ -65,30 +65,31 @@ export class Connection {
     this.server = cluster.server;
   }
 
-  /** The authorization headers, fresh within CREDENTIALS_FRESH_MS. */
-  async headers(): Promise<OutgoingHttpHeaders> {
-    const nowMs = performance.now();
-    if (!this.#headers || nowMs - this.#headers.readAtMs > CREDENTIALS_FRESH_MS) {
-      this.#headers = {value: authorization(await this.#credentials()), readAtMs: nowMs};
-    }
-    return this.#headers.value;
+  /**
+   * A session that was alive when last heard of, and authorization headers that are fresh within CREDENTIALS_FRESH_MS.
+   * The signal ends the wait for them, and so does the limit; what is under way goes on for whoever asks next.
+   */
+  ready(limitMs: number, signal?: AbortSignal): Promise<[ClientHttp2Session, OutgoingHttpHeaders]> {
+    const endMs = performance.now() + limitMs;
+    const both = Promise.all([this.#live(), this.#authorization()]);
+    return new Promise((resolve, reject) => {
+      const leave = () => reject(signal?.reason);
+      const late = () => reject(new Error(`no connection within ${limitMs} ms`));
+      const timer = setTimeout(late, limitMs);
+      signal?.addEventListener('abort', leave, {once: true});
+      // A process that was stopped may learn of a connection before its timer runs.
+      both
+        .then(found => (performance.now() < endMs ? resolve(found) : late()), reject)
+        .finally(() => {
+          clearTimeout(timer);
+          signal?.removeEventListener('abort', leave);
+        });
+    });
   }
 
   /** Asks for credentials anew at the next request, as after an answer 401. */
   forgetCredentials(): void {
     this.#headers = undefined;
-  }
-
-  /** A session that was alive when last heard of. */
-  session(): Promise<ClientHttp2Session> {
-    if (this.#closed) return Promise.reject(new Error('the connection is closed'));
-    if (!this.#session) {
-      const session = this.#connect(() => {
-        if (this.#session === session) this.#session = undefined;
-      });
-      this.#session = session;
-    }
-    return this.#session;
   }
 
   /**
@@ -105,10 +106,27 @@ export class Connection {
   }
 
   /** Ends every session, and with it every stream that is still open. */
-  async close(): Promise<void> {
+  close(): void {
     this.#closed = true;
-    await this.#session?.catch(() => undefined);
     for (const session of this.#sessions.values()) session.destroy();
+  }
+
+  async #authorization(): Promise<OutgoingHttpHeaders> {
+    const nowMs = performance.now();
+    if (!this.#headers || nowMs - this.#headers.readAtMs > CREDENTIALS_FRESH_MS) {
+      this.#headers = {value: authorization(await this.#credentials()), readAtMs: nowMs};
+    }
+    return this.#headers.value;
+  }
+
+  async #live(): Promise<ClientHttp2Session> {
+    if (!this.#session) {
+      const session = this.#connect(() => {
+        if (this.#session === session) this.#session = undefined;
+      });
+      this.#session = session;
+    }
+    return this.#session;
   }
 
   async #credentials(): Promise<RequestOptions> {
@@ -120,6 +138,7 @@ export class Connection {
   async #connect(forget: () => void): Promise<ClientHttp2Session> {
     try {
       const {ca, cert, key, pfx, passphrase, servername, rejectUnauthorized} = await this.#credentials();
+      if (this.#closed) throw new Error('the connection is closed');
       const trust = definedOnly({ca, cert, key, pfx, passphrase, servername, rejectUnauthorized});
       const socket = dial(this.server);
       const session = http2.connect(this.server, {

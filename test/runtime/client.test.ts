@@ -54,11 +54,13 @@ function kubeConfig(server: string, cluster: {proxyUrl?: string} = {}): KubeConf
 
 /** Credentials that take their time, as a plugin's or those of a connection that is made anew. */
 function slowCredentials(api: ApiServer, ms: number): KubeConfig {
+  return credentialsWith(api, new Promise(resolve => setTimeout(resolve, ms)));
+}
+
+/** Credentials of a plugin that ends with this promise. */
+function credentialsWith(api: ApiServer, ended: Promise<void>): KubeConfig {
   const config = api.kubeConfig();
-  config.addAuthenticator({
-    isAuthProvider: (_: User) => true,
-    applyAuthentication: () => new Promise(resolve => setTimeout(resolve, ms)),
-  });
+  config.addAuthenticator({isAuthProvider: (_: User) => true, applyAuthentication: () => ended});
   return config;
 }
 
@@ -284,6 +286,34 @@ test('what has no connection within its limit is not sent', async t => {
   t.deepEqual(api.requests, []);
 });
 
+test('the wait for a connection is cut short, by the limit or by the signal, and goes on for others', async t => {
+  const api = await ApiServer.start(t);
+  const {promise, resolve} = Promise.withResolvers<void>();
+  const client = api.client(credentialsWith(api, promise));
+  const late = failure(t, client.request('GET', '/a', {timeoutMs: LIMIT_MS}));
+  const left = failure(t, client.request('GET', '/a', {signal: AbortSignal.timeout(LIMIT_MS)}));
+  const watch = failure(t, collect(client.lines('/w', never, {limits: {answerMs: LIMIT_MS, endMs: 60_000}})));
+  const patient = client.request('GET', '/b');
+  t.is((await late).message, `GET /a: no connection within ${LIMIT_MS} ms`);
+  t.regex((await left).message, /aborted due to timeout/);
+  t.is((await watch).message, `WATCH /w: no connection within ${LIMIT_MS} ms`);
+  api.expect('GET /b', json({}));
+  resolve();
+  await patient;
+  t.is(api.requests.length, 1);
+});
+
+test('close does not wait for credentials, and what comes after it makes no connection', async t => {
+  const api = await ApiServer.start(t);
+  const {promise, resolve} = Promise.withResolvers<void>();
+  const client = api.client(credentialsWith(api, promise));
+  const request = failure(t, client.request('GET', '/a'));
+  client.close();
+  resolve();
+  t.is((await request).message, 'GET /a: the connection is closed');
+  t.is(api.connections, 0);
+});
+
 test('a write without an answer takes its connection with it when its time is over, so that it can not arrive late', async t => {
   const api = await ApiServer.start(t);
   const client = api.client();
@@ -443,7 +473,7 @@ test('a connection that ends after GOAWAY leaves its successor in use, and close
   const next = api.expect('GET /b', json({}));
   await client.request('GET', '/b');
   t.is((await next.received).connection, 1);
-  await client.close();
+  client.close();
   await api.left(1);
   t.is(api.openConnections, 0);
 });
@@ -474,7 +504,7 @@ test('after GOAWAY, close ends a watch on the connection that was left', async t
   api.expect('GET /a', json({}));
   await client.request('GET', '/a');
   const end = lines.next();
-  await client.close();
+  client.close();
   t.true((await end).done);
   await Promise.all([api.left(0), api.left(1)]);
 });
@@ -635,7 +665,7 @@ test('a closed client has no connection and makes none', async t => {
   const client = api.client();
   const lines = client.lines('/w', never);
   await lines.next();
-  await client.close();
+  client.close();
   await watch.closed();
   await lines.next().catch(() => undefined);
   t.is((await failure(t, client.request('GET', '/a'))).message, 'GET /a: the connection is closed');

@@ -14,4 +14,4 @@ await delay(30);
 process.stdout.write('{"event":"frozen"}\n');
 process.kill(process.pid, 'SIGSTOP');
 await written;
-await client.close();
+client.close();

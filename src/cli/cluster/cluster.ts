@@ -23,7 +23,7 @@ export async function withCluster<T>(
   try {
     return await work(access);
   } finally {
-    await access.client.close();
+    access.client.close();
   }
 }
 
