@@ -21,6 +21,8 @@ export const COUNT = Number(process.env.CASES ?? FEW);
 
 /** How many inputs a property that takes its time is tried with in `make test`; in `make fuzz` it has as many as others. */
 type Options = {few?: number};
+/** One with limits of real time runs alone, before the others of its file: those leave the event loop no turn for seconds. */
+type OptionsInTime = Options & {alone?: boolean};
 
 const casesOf = ({few = FEW}: Options) => (process.env.CASES === undefined ? few : Number(process.env.CASES));
 
@@ -48,9 +50,10 @@ export function forAllInTime<Values extends [unknown, ...unknown[]]>(
   title: string,
   arbitraries: Arbitraries<Values>,
   check: (...values: Values) => Promise<void>,
-  options: Options = {},
+  options: OptionsInTime = {},
 ): void {
-  test(title, async t => {
+  const register = options.alone ? test.serial : test;
+  register(title, async t => {
     const progress = new Progress(title, casesOf(options));
     const property = fc.asyncProperty(...arbitraries, async (...values: Values) => {
       await check(...values);
