@@ -7,6 +7,11 @@ export type Labels = Readonly<Record<string, string>>;
 export const ownValue = (labels: Labels, key: string) =>
   Object.hasOwn(labels, key) ? labels[key] : undefined;
 
+export function sameLabels(a: Labels, b: Labels): boolean {
+  const keys = Object.keys(a);
+  return keys.length === Object.keys(b).length && keys.every(key => a[key] === b[key]);
+}
+
 /** The label by which a selector can name a namespace. */
 export const NAMESPACE_NAME = 'kubernetes.io/metadata.name';
 

@@ -19,6 +19,7 @@ import type {
   RegistryPatch,
   WriteRecord,
 } from '../core/plan/action.ts';
+import {type Labels, sameLabels} from '../core/selector.ts';
 import {AdoptionConflict, ApiError, TermEndedError} from '../errors.ts';
 import {checkItems, checkObject} from './answers.ts';
 import {applyObject, deleteObject} from './apply-object.ts';
@@ -259,9 +260,9 @@ async function isAsJudged({check}: CollectLease, client: ApiClient): Promise<boo
   if (check.expect === 'nothing') return true;
   const live = await found<KubeObject>(check.path, client);
   if (check.expect === 'absent') return live === undefined;
-  if (!live || !sameLabels(live, check.labels)) return false;
+  if (!live || !hasLabels(live, check.labels)) return false;
   const namespace = await namespaceOf(check.namespace, client);
-  return namespace !== undefined && sameLabels(namespace, check.namespaceLabels);
+  return namespace !== undefined && hasLabels(namespace, check.namespaceLabels);
 }
 
 /** By a list of one, as the operator may list namespaces and needs no other right to them. */
@@ -270,11 +271,7 @@ async function namespaceOf(name: string, client: ApiClient): Promise<KubeObject 
   return checkItems(await client.request('GET', path), `GET ${path}`)[0];
 }
 
-function sameLabels(live: KubeObject, judged: Readonly<Record<string, string>>): boolean {
-  const labels = live.metadata.labels ?? {};
-  const keys = Object.keys(judged);
-  return keys.length === Object.keys(labels).length && keys.every(key => labels[key] === judged[key]);
-}
+const hasLabels = ({metadata}: KubeObject, judged: Labels) => sameLabels(metadata.labels ?? {}, judged);
 
 /** A cache that is behind: told as a conflict, so that the decision is made anew. */
 function changed({lease}: {lease: LeaseVersion}, what: string): ApiError {

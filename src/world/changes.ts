@@ -1,6 +1,7 @@
 /** Which changes of an object matter to a decision. */
 import type {LeaseOwner, LeaseView} from '../core/lease/lifetime.ts';
 import type {Workload} from '../core/naming/claims.ts';
+import {sameLabels} from '../core/selector.ts';
 import type {NamespaceRow} from './project.ts';
 
 /** A renewal by a holder whose hold had not run out: nothing that a decision rests on has changed. */
@@ -46,8 +47,3 @@ export function sameWorkload(a: Workload, b: Workload): boolean {
 /** Whether the same workloads and Leases there are governed, and may be written. */
 export const sameNamespace = (a: NamespaceRow, b: NamespaceRow) =>
   a.terminating === b.terminating && sameLabels(a.labels, b.labels);
-
-function sameLabels(a: Readonly<Record<string, string>>, b: Readonly<Record<string, string>>): boolean {
-  const keys = Object.keys(a);
-  return keys.length === Object.keys(b).length && keys.every(key => a[key] === b[key]);
-}
