@@ -49,7 +49,9 @@ export type LifetimeResult = {state: Lifetime; changesInMs: number | undefined};
 
 /** Holders by which the operator keeps one of two names closed while a policy is renamed. */
 const RENAME_HOLDER = 'leasepolicy-rename_';
-export const renameHolder = (otherName: string) => `${RENAME_HOLDER}${otherName}`;
+export const renameHolder = (other: string) => `${RENAME_HOLDER}${other}`;
+/** The name whose leader a hold of ours waits for, or gave way to. */
+export const otherName = ({holder}: Pick<LeaseView, 'holder'>) => holder.slice(RENAME_HOLDER.length);
 export const isHeldByUs = ({holder}: Pick<LeaseView, 'holder'>) => holder.startsWith(RENAME_HOLDER);
 
 /** Whether we made or adopted the Lease. */

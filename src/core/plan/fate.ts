@@ -1,7 +1,7 @@
 /** What becomes of a Lease: whether it stays, and why, or when it is deleted. */
 import type {LeasePolicySpec} from '../../api/leasepolicy.ts';
 import {LABELS} from '../../api/objects.ts';
-import {isManaged, type LeaseView, type Lifetime} from '../lease/lifetime.ts';
+import {isHeldByUs, isManaged, type LeaseView, type Lifetime, otherName} from '../lease/lifetime.ts';
 import {parseMicroTime} from '../lease/microtime.ts';
 import {excerpt} from '../legible.ts';
 import type {Now} from '../now.ts';
@@ -96,7 +96,10 @@ function workloadKept(question: FateQuestion): string | undefined {
   if (own) return "by it the operator's own leader is elected";
   if (observed.namespaceGoes)
     return 'its namespace is being deleted, and the API server deletes it with that';
-  if (claim) return `it is the name of ${claim.subject} under policy ${claim.policy}`;
+  if (claim) {
+    const opens = isHeldByUs(lease) ? `, and opens when ${excerpt(otherName(lease))} is given up` : '';
+    return `it is the name of ${claim.subject} under policy ${claim.policy}${opens}`;
+  }
   if (rules) return managedKept(question, observed);
   if (isManaged(lease)) return `its policy ${lease.labels[LABELS.policy] ?? ''} is not in force`;
   const names = governing.map(({policy}) => policy);

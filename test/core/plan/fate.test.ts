@@ -48,6 +48,11 @@ for (const [what, asked, because] of [
     question(made(), {claim: workload('web').under(rules)}),
     'it is the name of Deployment/web under policy payments',
   ],
+  [
+    'it has its subject, and is closed as long as an old name is held',
+    question(made().keptClosedFor('orders-1'), {claim: workload('web').under(rules)}),
+    'it is the name of Deployment/web under policy payments, and opens when orders-1 is given up',
+  ],
   ['it is our own', question(made(), {own: true}), "by it the operator's own leader is elected"],
   ['no policy is about it', question(lease(), {rules: undefined, governing: []}), 'no policy is about it'],
   [
