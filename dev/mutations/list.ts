@@ -351,6 +351,24 @@ export const OF_DANGER: readonly Mutation[] = [
     ],
   },
   {
+    effect: 'an orphan goes before it is marked',
+    file: 'src/core/plan/lease.ts',
+    line: 'const marked = markedAtMs(lease) ?? now.wallMs;',
+    replacement: 'const marked = markedAtMs(lease) ?? 0;',
+    test: [FUZZ_PLANS, JUDGED],
+  },
+  {
+    effect: 'a part of a mass of orphans goes before the rest counts',
+    file: 'src/core/plan/lease.ts',
+    line: "if (state !== 'orphaned' || lease.subject === undefined) return undefined;",
+    replacement:
+      "if (state !== 'orphaned' || lease.subject === undefined || markedAtMs(lease) === undefined) return undefined;",
+    test: [
+      'test/controllers/collection.test.ts',
+      'a mistake that orphans all counts all at the first pass, before any of them is marked',
+    ],
+  },
+  {
     effect: 'the ttl of a Lease of others is nothing',
     file: 'src/core/plan/lease.ts',
     line: 'return lease.changedAtMs + rules.collection.ttlSeconds * 1000;',

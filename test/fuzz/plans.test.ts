@@ -33,6 +33,7 @@ import {forAll} from './property.ts';
 import {
   earliestMs,
   isOurHold,
+  isOurs,
   isPuzzling,
   isVersionOf,
   mayLead,
@@ -68,6 +69,12 @@ forAll(
     );
     assert.ok(check && !handingOver);
     assert.ok(isAllowed(rules.collection.mode, lease, observed));
+    // One that is only about to be marked counts already, with the whole ttl before it.
+    if (isOurs(lease) && moment(lease.orphanedSince) === undefined)
+      assert.deepEqual(
+        only(actions, 'labelLease').map(({purpose}) => purpose),
+        ['markOrphaned'],
+      );
     assert.ok(found.dueAtMs >= earliestMs(lease, rules.collection.ttlSeconds) - 1);
   },
 );
@@ -78,10 +85,7 @@ function isAllowed(
   lease: LeaseView,
   observed: {own: boolean; exemptUntilMs: number | undefined; classification: {entry?: unknown}},
 ): boolean {
-  if (lease.labels['leasepolicy.dev/origin'] !== undefined) {
-    const isMarked = moment(lease.orphanedSince) !== undefined && lease.subject !== undefined;
-    return isMarked && (mode === 'Managed' || mode === 'All');
-  }
+  if (isOurs(lease)) return lease.subject !== undefined && (mode === 'Managed' || mode === 'All');
   const {own, exemptUntilMs, classification} = observed;
   return mode === 'All' && !own && exemptUntilMs === undefined && classification.entry === undefined;
 }

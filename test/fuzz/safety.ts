@@ -17,7 +17,7 @@ export function moment(text: string | undefined): number | undefined {
 }
 
 export const isOurHold = ({holder}: Pick<LeaseView, 'holder'>) => holder.startsWith('leasepolicy-rename_');
-const isOurs = ({labels}: LeaseView) => labels['leasepolicy.dev/origin'] !== undefined;
+export const isOurs = ({labels}: LeaseView) => labels['leasepolicy.dev/origin'] !== undefined;
 
 /** Whether the holder's time, as we saw it, is over for sure. */
 const isOver = ({durationSeconds = 0, renewTime, changedAtMs}: LeaseView) =>
