@@ -81,17 +81,14 @@ async function check(what: Check): Promise<Count> {
 }
 
 /**
- * AVA marks each failed test, and each that ran at the time limit, in a line of its own, and closes
- * with "N tests passed". What fails outside of a test, as an import does, shows in the exit code alone,
- * and counts as one.
+ * AVA marks each passed test, each failed one, and each that ran at the time limit, in a line of its own; its sum leaves
+ * out what passed beside a failure. What fails outside of a test, as an import does, shows in the exit code alone, and
+ * counts as one.
  */
 async function suite(what: Check): Promise<Count> {
   process.stdout.write(`\n== ${what.name}\n`);
   const {code, lines} = await run(what);
-  const passed = Number.parseInt(
-    lines.findLast(line => /^\s*\d+ tests? passed/.test(line))?.trim() ?? '0',
-    10,
-  );
+  const passed = lines.filter(line => /^\s*✔ /.test(line)).length;
   const failures = lines.flatMap(line => /^\s*✘ (?:\[fail\]: )?(.+)/.exec(line)?.[1] ?? []);
   return {passed, failures: code !== 0 && failures.length === 0 ? [what.name] : failures};
 }
