@@ -47,6 +47,18 @@ export class Program {
     return this.#child.exitCode === null && this.#child.signalCode === null;
   }
 
+  /** Throws when it has ended, with what it printed last. */
+  mustRun(): void {
+    if (this.running) return;
+    const {exitCode, signalCode} = this.#child;
+    throw new Error(`${this.name} ended by ${signalCode ?? `exit code ${exitCode}`}\n${this.#printed}`);
+  }
+
+  get #printed(): string {
+    const last = this.lines.slice(-20).map(each => JSON.stringify(each));
+    return this.#errors + last.join('\n');
+  }
+
   /** Waits for a line. Throws when the program ends first, or at the deadline, with what it printed. */
   async line(what: string, matches: (line: Line) => boolean, withinMs = 30_000): Promise<Line> {
     const deadline = AbortSignal.timeout(withinMs);
@@ -55,12 +67,7 @@ export class Program {
       if (found) return found;
       if (!this.running || deadline.aborted) {
         const state = this.running ? `within ${withinMs / 1000} s` : 'before it ended';
-        throw new Error(
-          `${this.name}: no ${what} ${state}\n${this.#errors}${this.lines
-            .map(each => JSON.stringify(each))
-            .slice(-20)
-            .join('\n')}`,
-        );
+        throw new Error(`${this.name}: no ${what} ${state}\n${this.#printed}`);
       }
       await new Promise<void>(resolve => {
         this.#listeners.add(resolve);

@@ -7,6 +7,7 @@ export type Holdings = {sockets: number; timers: number; rssMiB: number};
 /** Counts the timers by its own metrics, and the rest by what Linux knows of the process. */
 export async function holdingsOf(program: Program): Promise<Holdings> {
   const {httpPort} = await program.line('started', line => line.message === 'started');
+  program.mustRun();
   // Before it is asked for its metrics, as the question is a socket too.
   const sockets = await socketsOf(program.pid);
   const answer = await fetch(`http://127.0.0.1:${httpPort}/metrics`, {headers: {connection: 'close'}});
