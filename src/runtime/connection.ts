@@ -14,6 +14,8 @@ const PING_EVERY_MS = 15_000;
 const PING_TIMEOUT_MS = 10_000;
 /** Tokens from files and plugins change; they are asked for again after this long. */
 const CREDENTIALS_FRESH_MS = 30_000;
+/** A plugin that takes longer is taken to hang, and asked again. */
+const CREDENTIALS_TIMEOUT_MS = 60_000;
 /**
  * What the server may send in an answer before we have read any of it: the largest object that etcd takes by default.
  * With less, a write of a process that is stopped is done, and not answered before that goes on, so that nobody can tell
@@ -48,7 +50,8 @@ export class Connection {
   /** By what is under their TLS; also those that the server has asked us to leave and that have streams yet. */
   readonly #sessions = new Map<Socket, ClientHttp2Session>();
   #headers: {value: OutgoingHttpHeaders; readAtMs: number} | undefined;
-  #closed = false;
+  #asked: Promise<RequestOptions> | undefined;
+  readonly #end = new AbortController();
 
   constructor(kubeConfig: KubeConfigSource) {
     checkSource(kubeConfig);
@@ -67,24 +70,12 @@ export class Connection {
 
   /**
    * A session that was alive when last heard of, and authorization headers that are fresh within CREDENTIALS_FRESH_MS.
-   * The signal ends the wait for them, and so does the limit; what is under way goes on for whoever asks next.
+   * The signal ends the wait for them, and so do the limit and close; what is under way goes on for whoever asks next.
    */
-  ready(limitMs: number, signal?: AbortSignal): Promise<[ClientHttp2Session, OutgoingHttpHeaders]> {
-    const endMs = performance.now() + limitMs;
+  async ready(limitMs: number, signal?: AbortSignal): Promise<[ClientHttp2Session, OutgoingHttpHeaders]> {
+    if (this.#end.signal.aborted) throw closed();
     const both = Promise.all([this.#live(), this.#authorization()]);
-    return new Promise((resolve, reject) => {
-      const leave = () => reject(signal?.reason);
-      const late = () => reject(new Error(`no connection within ${limitMs} ms`));
-      const timer = setTimeout(late, limitMs);
-      signal?.addEventListener('abort', leave, {once: true});
-      // A process that was stopped may learn of a connection before its timer runs.
-      both
-        .then(found => (performance.now() < endMs ? resolve(found) : late()), reject)
-        .finally(() => {
-          clearTimeout(timer);
-          signal?.removeEventListener('abort', leave);
-        });
-    });
+    return inTime(both, limitMs, `no connection within ${limitMs} ms`, signal);
   }
 
   /** Asks for credentials anew at the next request, as after an answer 401. */
@@ -105,18 +96,10 @@ export class Connection {
     }
   }
 
-  /** Ends every session, and with it every stream that is still open. */
+  /** Ends every session, and with it every stream that is still open, and every wait for one. */
   close(): void {
-    this.#closed = true;
-    for (const session of this.#sessions.values()) session.destroy();
-  }
-
-  async #authorization(): Promise<OutgoingHttpHeaders> {
-    const nowMs = performance.now();
-    if (!this.#headers || nowMs - this.#headers.readAtMs > CREDENTIALS_FRESH_MS) {
-      this.#headers = {value: authorization(await this.#credentials()), readAtMs: nowMs};
-    }
-    return this.#headers.value;
+    this.#end.abort(closed());
+    for (const session of this.#sessions.values()) session.destroy(session.connecting ? closed() : undefined);
   }
 
   async #live(): Promise<ClientHttp2Session> {
@@ -129,16 +112,34 @@ export class Connection {
     return this.#session;
   }
 
-  async #credentials(): Promise<RequestOptions> {
+  async #authorization(): Promise<OutgoingHttpHeaders> {
+    const nowMs = performance.now();
+    if (!this.#headers || nowMs - this.#headers.readAtMs > CREDENTIALS_FRESH_MS) {
+      this.#headers = {value: authorization(await this.#credentials()), readAtMs: nowMs};
+    }
+    return this.#headers.value;
+  }
+
+  /** Whoever asks at the same time shares the answer: it may come from a program that is started for it, and may hang. */
+  #credentials(): Promise<RequestOptions> {
+    this.#asked ??= this.#ask().finally(() => {
+      this.#asked = undefined;
+    });
+    return this.#asked;
+  }
+
+  async #ask(): Promise<RequestOptions> {
     const options: RequestOptions = {};
-    await this.#kubeConfig.applyToHTTPSOptions(options);
+    const complaint = `no credentials within ${CREDENTIALS_TIMEOUT_MS} ms`;
+    const asked = this.#kubeConfig.applyToHTTPSOptions(options);
+    await inTime(asked, CREDENTIALS_TIMEOUT_MS, complaint, this.#end.signal);
     return options;
   }
 
   async #connect(forget: () => void): Promise<ClientHttp2Session> {
     try {
       const {ca, cert, key, pfx, passphrase, servername, rejectUnauthorized} = await this.#credentials();
-      if (this.#closed) throw new Error('the connection is closed');
+      this.#end.signal.throwIfAborted();
       const trust = definedOnly({ca, cert, key, pfx, passphrase, servername, rejectUnauthorized});
       const socket = dial(this.server);
       const session = http2.connect(this.server, {
@@ -161,6 +162,37 @@ export class Connection {
       throw error;
     }
   }
+}
+
+const closed = () => new Error('the connection is closed');
+
+/** The outcome of a promise, or the end of the wait for it, which leaves no timer and no listener. */
+function inTime<T>(
+  promise: Promise<T>,
+  limitMs: number,
+  complaint: string,
+  signal?: AbortSignal,
+): Promise<T> {
+  const endMs = performance.now() + limitMs;
+  return new Promise((resolve, reject) => {
+    const stop = (error: unknown) => {
+      clearTimeout(timer);
+      signal?.removeEventListener('abort', abort);
+      reject(error);
+    };
+    const abort = () => stop(signal?.reason);
+    const late = () => stop(new Error(complaint));
+    const timer = setTimeout(late, limitMs);
+    signal?.addEventListener('abort', abort, {once: true});
+    if (signal?.aborted) abort();
+    promise.then(value => {
+      // A process that was stopped may learn of it before its timer runs.
+      if (performance.now() >= endMs) return late();
+      clearTimeout(timer);
+      signal?.removeEventListener('abort', abort);
+      resolve(value);
+    }, stop);
+  });
 }
 
 function dial(server: string): Socket {

@@ -1,5 +1,5 @@
 /** The client against what API servers, load balancers and networks do to requests. */
-import {once} from 'node:events';
+import {getEventListeners, once} from 'node:events';
 import net, {type AddressInfo} from 'node:net';
 import {KubeConfig, type User} from '@kubernetes/client-node';
 import test, {type ExecutionContext} from 'ava';
@@ -54,14 +54,19 @@ function kubeConfig(server: string, cluster: {proxyUrl?: string} = {}): KubeConf
 
 /** Credentials that take their time, as a plugin's or those of a connection that is made anew. */
 function slowCredentials(api: ApiServer, ms: number): KubeConfig {
-  return credentialsWith(api, new Promise(resolve => setTimeout(resolve, ms)));
+  return pluginOf(api, new Promise(resolve => setTimeout(resolve, ms))).config;
 }
 
-/** Credentials of a plugin that ends with this promise. */
-function credentialsWith(api: ApiServer, ended: Promise<void>): KubeConfig {
+/** Credentials of a plugin that ends with this promise, and how often it was called. */
+function pluginOf(api: ApiServer, ended: Promise<void>): {config: KubeConfig; calls: () => number} {
   const config = api.kubeConfig();
-  config.addAuthenticator({isAuthProvider: (_: User) => true, applyAuthentication: () => ended});
-  return config;
+  let calls = 0;
+  const applyAuthentication = () => {
+    calls += 1;
+    return ended;
+  };
+  config.addAuthenticator({isAuthProvider: (_: User) => true, applyAuthentication});
+  return {config, calls: () => calls};
 }
 
 /** Credentials that are new each time they are asked for. */
@@ -288,30 +293,54 @@ test('what has no connection within its limit is not sent', async t => {
 
 test('the wait for a connection is cut short, by the limit or by the signal, and goes on for others', async t => {
   const api = await ApiServer.start(t);
-  const {promise, resolve} = Promise.withResolvers<void>();
-  const client = api.client(credentialsWith(api, promise));
-  const late = failure(t, client.request('GET', '/a', {timeoutMs: LIMIT_MS}));
+  const plugin = Promise.withResolvers<void>();
+  const {config, calls} = pluginOf(api, plugin.promise);
+  const client = api.client(config);
+  const {signal} = new AbortController();
+  const late = failure(t, client.request('GET', '/a', {timeoutMs: LIMIT_MS, signal}));
   const left = failure(t, client.request('GET', '/a', {signal: AbortSignal.timeout(LIMIT_MS)}));
   const watch = failure(t, collect(client.lines('/w', never, {limits: {answerMs: LIMIT_MS, endMs: 60_000}})));
   const patient = client.request('GET', '/b');
   t.is((await late).message, `GET /a: no connection within ${LIMIT_MS} ms`);
+  t.deepEqual(getEventListeners(signal, 'abort'), []);
   t.regex((await left).message, /aborted due to timeout/);
   t.is((await watch).message, `WATCH /w: no connection within ${LIMIT_MS} ms`);
+  t.is(calls(), 1, 'whoever waits shares the answer of the plugin');
   api.expect('GET /b', json({}));
-  resolve();
+  plugin.resolve();
   await patient;
   t.is(api.requests.length, 1);
 });
 
-test('close does not wait for credentials, and what comes after it makes no connection', async t => {
+test('close ends the wait for credentials, and a request after it is refused at once', async t => {
   const api = await ApiServer.start(t);
-  const {promise, resolve} = Promise.withResolvers<void>();
-  const client = api.client(credentialsWith(api, promise));
-  const request = failure(t, client.request('GET', '/a'));
+  const {config, calls} = pluginOf(api, new Promise(() => {}));
+  const client = api.client(config);
+  const waiting = failure(t, client.request('GET', '/a'));
   client.close();
-  resolve();
-  t.is((await request).message, 'GET /a: the connection is closed');
+  t.is((await waiting).message, 'GET /a: the connection is closed');
+  t.is((await failure(t, client.request('GET', '/b'))).message, 'GET /b: the connection is closed');
+  t.is(calls(), 1);
   t.is(api.connections, 0);
+});
+
+test('close ends a connection that is being made', async t => {
+  const sockets: net.Socket[] = [];
+  const server = net.createServer(socket => sockets.push(socket)).listen(0, '127.0.0.1');
+  t.teardown(() => server.close());
+  await once(server, 'listening');
+  const config = new KubeConfig();
+  const {port} = server.address() as AddressInfo;
+  config.loadFromClusterAndUser(
+    {name: 'test', server: `https://127.0.0.1:${port}`, skipTLSVerify: true},
+    {name: 'tester'},
+  );
+  const client = new ApiClient(config);
+  const waiting = failure(t, client.request('GET', '/a'));
+  await once(server, 'connection');
+  client.close();
+  t.is((await waiting).message, 'GET /a: the connection is closed');
+  await Promise.all(sockets.map(socket => socket.resume().destroyed || once(socket, 'close')));
 });
 
 test('a write without an answer takes its connection with it when its time is over, so that it can not arrive late', async t => {
