@@ -192,7 +192,7 @@ function same(a: Judgement | undefined, b: Judgement): boolean {
     JSON.stringify([
       states,
       findings.map(each => [each.policy, idOf('', each), each.message]),
-      garbage.map(each => each.dueAtMs),
+      garbage.map(({dueAtMs, waitsForMark}) => (waitsForMark ? 'at its mark' : dueAtMs)),
     ]);
   return a !== undefined && text(a) === text(b);
 }

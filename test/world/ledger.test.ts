@@ -198,6 +198,14 @@ test('the same again is no change', t => {
   t.is(sums.tally('payments').total, 1);
 });
 
+test('the end of a ttl that has not begun is no change, however often it is asked', t => {
+  const sums = ledger();
+  const waiting = (dueAtMs: number) => garbage(dueAtMs).map(each => ({...each, waitsForMark: true}));
+  sums.record('lease/a', {...ENTRY, garbage: waiting(1)}, now.wallMs);
+  t.deepEqual([...sums.record('lease/a', {...ENTRY, garbage: waiting(2)}, now.wallMs).changed], []);
+  t.deepEqual([...sums.record('lease/a', {...ENTRY, garbage: garbage(2)}, now.wallMs).changed], ['payments']);
+});
+
 test('nothing is no change of anything', t => {
   t.deepEqual(ledger().record('lease/a', NONE, now.wallMs), {changed: new Set(), fresh: []});
 });

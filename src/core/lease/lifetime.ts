@@ -12,7 +12,7 @@ export type LeaseView = {
   readonly name: string;
   readonly uid: string;
   readonly resourceVersion: string;
-  /** When it was made; empty for a Lease that is not marked as orphaned, as nothing asks. */
+  /** When it was made; empty for a Lease that is not marked as orphaned, whose ttl has not begun. */
   readonly createdAt: string;
   /** Deleted already, and kept by a finalizer. */
   readonly terminating: boolean;

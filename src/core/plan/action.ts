@@ -117,6 +117,8 @@ export type EmitEvent = {
 export type Garbage = {
   readonly policy: string;
   readonly dueAtMs: number;
+  /** That it is not marked yet: its ttl begins with its mark, so that until then it is due a ttl from whenever it is asked. */
+  readonly waitsForMark?: boolean;
   readonly collect: CollectLease;
   /** leaseTransitions, to be continued when the name comes back. */
   readonly transitions: number;

@@ -2,7 +2,6 @@
 import type {LeasePolicySpec} from '../../api/leasepolicy.ts';
 import {LABELS} from '../../api/objects.ts';
 import {isHeldByUs, isManaged, type LeaseView, type Lifetime, otherName} from '../lease/lifetime.ts';
-import {parseMicroTime} from '../lease/microtime.ts';
 import {excerpt} from '../legible.ts';
 import type {Now} from '../now.ts';
 import type {Garbage} from './action.ts';
@@ -60,11 +59,14 @@ export function fateOf(question: FateQuestion, now: Now): Fate {
   };
 }
 
-/** What passes under the eyes of an operator beside the duration of the Lease: the ttl of one that is marked counts on. */
+/**
+ * What passes under the eyes of an operator beside the duration of the Lease. A mark counts on where nobody is the holder;
+ * one who is may be alive for all that an operator that begins now can know, so that it takes the mark away.
+ */
 function waitMs({lease, heard, observed}: FateQuestion, garbage: Garbage): number {
   if (!observed || !isManaged(lease)) return garbage.dueAtMs - heard.changedAtMs;
-  if (parseMicroTime(lease.orphanedSince) !== undefined) return 0;
-  return (observed.rules?.collection.ttlSeconds ?? 0) * 1000;
+  const isKept = !garbage.waitsForMark && (lease.holder === '' || isHeldByUs(lease));
+  return isKept ? 0 : (observed.rules?.collection.ttlSeconds ?? 0) * 1000;
 }
 
 function reasonOf({lease, observed, system}: FateQuestion): string {
@@ -92,6 +94,7 @@ function systemKept(
 function workloadKept(question: FateQuestion): string | undefined {
   const {observed, lease} = question;
   if (!observed) return 'nobody judges it';
+  if (lease.terminating) return 'it was deleted already, and is there as long as its finalizers are';
   const {rules, claim, own, governing} = observed;
   if (own) return "by it the operator's own leader is elected";
   if (observed.namespaceGoes)
@@ -127,7 +130,6 @@ function keptByPolicy({lease}: FateQuestion, observed: LeaseObservation): string
 
 function keptByRecord({lease, state}: FateQuestion, observed: LeaseObservation): string | undefined {
   const {rules, classification, check, handingOver, isSuperseded} = observed;
-  if (lease.terminating) return 'it was deleted already, and is there as long as its finalizers are';
   if (state === 'held') {
     const ttl = rules?.collection.ttlSeconds;
     return `${excerpt(lease.holder)} renews it; when that ends it is deleted after ${ttl} seconds`;

@@ -199,7 +199,8 @@ function garbageOf(
   } as const;
   const dueAtMs = Math.max(ttlEndsMs, unrenewedUntilMs(lease));
   const set = kind === 'leader-election-bucket' ? bucketSet(lease) : undefined;
-  return {policy: rules.policy, dueAtMs, collect, transitions: lease.transitions, set};
+  const waitsForMark = isManaged(lease) && markedAtMs(lease) === undefined;
+  return {policy: rules.policy, dueAtMs, waitsForMark, collect, transitions: lease.transitions, set};
 }
 
 /**
@@ -211,8 +212,8 @@ function unrenewedUntilMs(lease: LeaseView): number {
 }
 
 /**
- * Counts from the mark on the Lease, so that a restart of ours does not begin the ttl anew, or from a later renewal:
- * what a holder wrote while we did not look can only lengthen the wait.
+ * Counts from the mark on the Lease, so that a restart of ours does not begin the ttl anew where nobody is its holder, or
+ * from a later renewal: what a holder wrote while we did not look can only lengthen the wait.
  */
 function managedTtlEndsMs(rules: Rules, lease: LeaseView, state: Lifetime, now: Now): number | undefined {
   if (state !== 'orphaned' || lease.subject === undefined) return undefined;

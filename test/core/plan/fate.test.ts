@@ -7,7 +7,7 @@ import {type LeaseView, lifetime} from '../../../src/core/lease/lifetime.ts';
 import {type FateQuestion, fateOf, type System} from '../../../src/core/plan/fate.ts';
 import {planLease} from '../../../src/core/plan/lease.ts';
 import type {LeaseObservation} from '../../../src/core/plan/lease-observation.ts';
-import {ago, lease, leaseObservation, now, policy, workload} from '../../support/builders.ts';
+import {ago, lease, leaseObservation, now, only, policy, workload} from '../../support/builders.ts';
 
 const rules = policy().rules();
 
@@ -93,7 +93,9 @@ for (const [what, asked, because] of [
   ],
   [
     'only its finalizers keep it',
-    question(made().with({terminating: true}).orphaned(ago(9999))),
+    question(made().with({terminating: true}).orphaned(ago(9999)), {
+      rules: policy().collecting({mode: 'Report'}).rules(),
+    }),
     'it was deleted already, and is there as long as its finalizers are',
   ],
   [
@@ -141,10 +143,16 @@ test('an orphan that is marked goes when its ttl ends, for whoever looks', t => 
   t.is(fate.notBeforeWallMs, fate.dueWallMs);
 });
 
-test('one that is due at once still gets its own duration under the eyes of who starts now', t => {
-  const fate = fateOf(question(silent(7200).orphaned(ago(7000))), now);
+test('one whose holder is silent is taken for held by who starts now, and its ttl begins anew', t => {
+  const view = silent(7200).orphaned(ago(7000));
+  const fate = fateOf(question(view), now);
   t.is(fate.dueWallMs, now.wallMs - 7000_000 + 3600_000);
-  t.is(fate.notBeforeWallMs, now.wallMs + 15_000);
+  t.is(fate.notBeforeWallMs, now.wallMs + 15_000 + 3600_000);
+  const {actions} = planLease(question(view).observed as LeaseObservation, now);
+  t.deepEqual(
+    only(actions, 'labelLease').map(({purpose}) => purpose),
+    ['reclaim'],
+  );
 });
 
 for (const [what, orphanedSince] of [
