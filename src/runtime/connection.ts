@@ -10,7 +10,7 @@ const NO_CLUSTER = 'http://localhost:8080';
 /** How long a connection may take to be ready. */
 const CONNECT_TIMEOUT_MS = 10_000;
 /** An idle or half-open connection is found by a ping that gets no answer; both in milliseconds. */
-const PING_EVERY_MS = 15_000;
+export const PING_EVERY_MS = 15_000;
 const PING_TIMEOUT_MS = 10_000;
 /** Tokens from files and plugins change; they are asked for again after this long. */
 const CREDENTIALS_FRESH_MS = 30_000;
@@ -246,6 +246,8 @@ function connected(session: ClientHttp2Session): Promise<void> {
 
 function keepAlive(session: ClientHttp2Session, reset: () => void): void {
   const timer = setInterval(() => {
+    // It is told closed only some turns after it was destroyed, and a ping by then would end the process.
+    if (session.destroyed) return;
     const late = setTimeout(() => {
       session.destroy(new Error('the server does not answer'));
       reset();

@@ -1,11 +1,13 @@
 /** The client against what API servers, load balancers and networks do to requests. */
 import {getEventListeners, once} from 'node:events';
 import net, {type AddressInfo} from 'node:net';
+import {mock} from 'node:test';
 import {KubeConfig, type User} from '@kubernetes/client-node';
 import test, {type ExecutionContext} from 'ava';
 import {LeaderElection} from '../../src/election.ts';
 import {ApiError, UsageError} from '../../src/errors.ts';
 import {ApiClient, MERGE_PATCH} from '../../src/runtime/client.ts';
+import {PING_EVERY_MS} from '../../src/runtime/connection.ts';
 import {
   ApiServer,
   cutAfter,
@@ -506,6 +508,23 @@ test('a connection that ends after GOAWAY leaves its successor in use, and close
   await api.left(1);
   t.is(api.openConnections, 0);
 });
+
+test.serial(
+  'a process that was stopped may come to its next ping right after it gave the connection up',
+  async t => {
+    mock.timers.enable({apis: ['setInterval']});
+    t.teardown(() => mock.timers.reset());
+    const api = await ApiServer.start(t);
+    const client = api.client();
+    api.expect('POST /a', silence);
+    await failure(t, client.request('POST', '/a', {body: {}, timeoutMs: LIMIT_MS}));
+    client.abandonUnanswered();
+    t.notThrows(() => mock.timers.tick(PING_EVERY_MS));
+    api.expect('GET /b', json({}));
+    await client.request('GET', '/b');
+    t.is(api.connections, 2);
+  },
+);
 
 test('after GOAWAY, too, a write without an answer takes its connection with it', async t => {
   const api = await ApiServer.start(t);
