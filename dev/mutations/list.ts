@@ -217,7 +217,7 @@ export const OF_DANGER: readonly Mutation[] = [
   {
     effect: 'the wait for a connection does not count for the end of a term',
     file: 'src/runtime/client.ts',
-    line: 'limit(stream, leftMs(), ',
+    line: 'limit(stream, leftMs, ',
     replacement: 'limit(stream, timeoutMs, ',
     test: [
       'test/runtime/client.test.ts',
