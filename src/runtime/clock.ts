@@ -1,4 +1,4 @@
-/** The two clocks and the one way to wait. */
+/** The two clocks, the one way to wait, and the end of a wait for something else. */
 import {setTimeout as sleep} from 'node:timers/promises';
 import type {Now} from '../core/now.ts';
 
@@ -21,6 +21,36 @@ export async function delay(ms: number, signal: AbortSignal): Promise<void> {
   } catch (error) {
     if (!signal.aborted) throw error;
   }
+}
+
+/**
+ * The outcome of a promise, or an end of the wait for it that leaves no timer and no listener: an Error of this complaint
+ * after so many milliseconds, or the reason of the signal.
+ */
+export function inTime<T>(
+  promise: Promise<T>,
+  limitMs: number,
+  complaint: string,
+  signal?: AbortSignal,
+): Promise<T> {
+  const endMs = performance.now() + limitMs;
+  return new Promise<T>((resolve, reject) => {
+    const abort = () => leave(() => reject(signal?.reason));
+    const late = () => leave(() => reject(new Error(complaint)));
+    const timer = setTimeout(late, limitMs);
+    const leave = (settle: () => void) => {
+      clearTimeout(timer);
+      signal?.removeEventListener('abort', abort);
+      settle();
+    };
+    signal?.addEventListener('abort', abort, {once: true});
+    if (signal?.aborted) abort();
+    promise.then(
+      // A process that was stopped may learn of it before its timer runs.
+      value => (performance.now() < endMs ? leave(() => resolve(value)) : late()),
+      error => leave(() => reject(error)),
+    );
+  });
 }
 
 /** Exponential backoff with full jitter in its upper half; milliseconds for the n-th failure, counted from 1. */

@@ -4,6 +4,7 @@ import type {RequestOptions} from 'node:https';
 import net, {type Socket} from 'node:net';
 import tls from 'node:tls';
 import {UsageError} from '../errors.ts';
+import {inTime} from './clock.ts';
 
 /** What KubeConfig falls back to when there is no kubeconfig and no Pod around us; no API server serves it. */
 const NO_CLUSTER = 'http://localhost:8080';
@@ -165,35 +166,6 @@ export class Connection {
 }
 
 const closed = () => new Error('the connection is closed');
-
-/** The outcome of a promise, or the end of the wait for it, which leaves no timer and no listener. */
-function inTime<T>(
-  promise: Promise<T>,
-  limitMs: number,
-  complaint: string,
-  signal?: AbortSignal,
-): Promise<T> {
-  const endMs = performance.now() + limitMs;
-  return new Promise((resolve, reject) => {
-    const stop = (error: unknown) => {
-      clearTimeout(timer);
-      signal?.removeEventListener('abort', abort);
-      reject(error);
-    };
-    const abort = () => stop(signal?.reason);
-    const late = () => stop(new Error(complaint));
-    const timer = setTimeout(late, limitMs);
-    signal?.addEventListener('abort', abort, {once: true});
-    if (signal?.aborted) abort();
-    promise.then(value => {
-      // A process that was stopped may learn of it before its timer runs.
-      if (performance.now() >= endMs) return late();
-      clearTimeout(timer);
-      signal?.removeEventListener('abort', abort);
-      resolve(value);
-    }, stop);
-  });
-}
 
 function dial(server: string): Socket {
   const {protocol, hostname, port} = new URL(server);

@@ -41,11 +41,12 @@ const never = new AbortController().signal;
 async function tcpServer(
   t: ExecutionContext,
   onConnection: (socket: net.Socket) => void,
+  protocol = 'http',
 ): Promise<KubeConfig> {
   const server = net.createServer(onConnection).listen(0, '127.0.0.1');
   await once(server, 'listening');
   t.teardown(() => server.close());
-  return kubeConfig(`http://127.0.0.1:${(server.address() as AddressInfo).port}`);
+  return kubeConfig(`${protocol}://127.0.0.1:${(server.address() as AddressInfo).port}`);
 }
 
 function kubeConfig(server: string, cluster: {proxyUrl?: string} = {}): KubeConfig {
@@ -327,22 +328,14 @@ test('close ends the wait for credentials, and a request after it is refused at 
 });
 
 test('close ends a connection that is being made', async t => {
-  const sockets: net.Socket[] = [];
-  const server = net.createServer(socket => sockets.push(socket)).listen(0, '127.0.0.1');
-  t.teardown(() => server.close());
-  await once(server, 'listening');
-  const config = new KubeConfig();
-  const {port} = server.address() as AddressInfo;
-  config.loadFromClusterAndUser(
-    {name: 'test', server: `https://127.0.0.1:${port}`, skipTLSVerify: true},
-    {name: 'tester'},
-  );
-  const client = new ApiClient(config);
+  const {promise: connected, resolve} = Promise.withResolvers<net.Socket>();
+  const client = new ApiClient(await tcpServer(t, resolve, 'https'));
   const waiting = failure(t, client.request('GET', '/a'));
-  await once(server, 'connection');
+  const socket = await connected;
+  const ended = once(socket.resume(), 'close');
   client.close();
   t.is((await waiting).message, 'GET /a: the connection is closed');
-  await Promise.all(sockets.map(socket => socket.resume().destroyed || once(socket, 'close')));
+  await ended;
 });
 
 test('a write without an answer takes its connection with it when its time is over, so that it can not arrive late', async t => {
